@@ -1,0 +1,6 @@
+"""`python -m paywright` is the `paywright` command."""
+
+from paywright.cli.main import main
+
+if __name__ == "__main__":
+    main()

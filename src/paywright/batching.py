@@ -1,0 +1,108 @@
+"""Many waiting callers, one transaction.
+
+Each caller submits one item and waits for one result. While a batch is being worked on, the next
+one collects; as soon as a writer is free it takes everything that waits, up to a bound. A caller
+on an idle server waits for nobody.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from paywright.core.errors import Problem, Unavailable
+from paywright.db.pool import DatabaseUnavailable, is_connection_lost, is_transient
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# The work on a batch: one result an item, in order. A Problem as a result refuses that item alone.
+Work = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Problem]]]
+
+
+class QueueFull(Unavailable):
+    """More requests are waiting than can be served in good time.
+
+    Nothing was done. Send the request again after the number of seconds in `Retry-After`.
+    """
+
+
+class Coalescer(Generic[Item, Result]):
+    """Collects items and hands them to `work`, a batch at a time.
+
+    work:      must be atomic and safe to repeat: a batch whose transaction failed is tried again
+               whole, then item by item, so that one poisoned item cannot fail its neighbours
+    batch_max: items in one batch
+    queue_max: items that may wait; beyond it `submit` raises QueueFull at once
+    writers:   batches that may be under way at the same time
+    """
+
+    def __init__(
+        self,
+        work: Work[Item, Result],
+        *,
+        batch_max: int = 256,
+        queue_max: int = 10_000,
+        writers: int = 1,
+    ) -> None:
+        self._work = work
+        self._batch_max = batch_max
+        self._queue_max = queue_max
+        self._writers = writers
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def submit(self, item: Item) -> Result:
+        """Wait for the result of `item`. Raises what refused it, or QueueFull.
+
+        A caller that is cancelled stops waiting; its item may be worked on all the same.
+        """
+        if len(self._waiting) >= self._queue_max:
+            raise QueueFull(f"{len(self._waiting)} requests wait", headers={"Retry-After": "1"})
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, result))
+        if len(self._running) < self._writers:
+            task = asyncio.create_task(self._drain())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return await result
+
+    @property
+    def depth(self) -> int:
+        """How many items wait, not counting those under way."""
+        return len(self._waiting)
+
+    async def close(self) -> None:
+        """Finish what was accepted. The caller makes sure that nothing more is submitted."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            count = min(len(self._waiting), self._batch_max)
+            batch = [self._waiting.popleft() for _ in range(count)]
+            outcomes = await self._outcomes([item for item, _ in batch])
+            for (_, result), outcome in zip(batch, outcomes, strict=True):
+                if result.done():  # the caller went away
+                    continue
+                if isinstance(outcome, BaseException):
+                    result.set_exception(outcome)
+                else:
+                    result.set_result(outcome)
+
+    async def _outcomes(self, items: list[Item]) -> Sequence[Result | BaseException]:
+        try:
+            try:
+                return await self._work(items)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                return await self._work(items)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the items' answer
+            if is_connection_lost(error):
+                lost = DatabaseUnavailable(str(error), headers={"Retry-After": "1"})
+                lost.__cause__ = error
+                return [lost] * len(items)
+            if len(items) == 1:
+                return [error]
+        return [(await self._outcomes([item]))[0] for item in items]

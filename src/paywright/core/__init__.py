@@ -1,0 +1,1 @@
+"""The vocabulary of everything else: money, ids, problems, causes. Imports nothing of ours."""

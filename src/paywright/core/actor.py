@@ -1,0 +1,49 @@
+"""Who acts, and what it may do. Roles become permissions at sign-in, in `identity.permissions`."""
+
+from enum import StrEnum
+
+import msgspec
+
+from paywright.core.errors import Forbidden
+
+
+class Permission(StrEnum):
+    """One thing that a caller may do. Every route names the one it needs."""
+
+    READ_ISSUES = "issues:read"
+    OPEN_ISSUES = "issues:create"
+    REVIEW_ISSUES = "issues:review"
+    READ_ANALYTICS = "analytics:read"
+    READ_CUSTOMERS = "customers:read"
+    WRITE_CUSTOMERS = "customers:write"
+    READ_EVENTS = "events:read"
+    READ_JOBS = "jobs:read"
+    MANAGE_JOBS = "jobs:manage"
+    READ_RULES = "rules:read"
+    MANAGE_RULES = "rules:manage"
+    READ_KEYS = "keys:read"
+    MANAGE_KEYS = "keys:manage"
+
+
+class PermissionMissing(Forbidden):
+    """The caller lacks a permission.
+
+    Permissions come with the role of the API key. Ask an administrator for a key of a role
+    that has the permission named in `permission`.
+    """
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """A person, an API key or the system itself."""
+
+    id: str
+    permissions: frozenset[Permission]
+    name: str = ""
+
+    def require(self, permission: Permission) -> None:
+        """Raise PermissionMissing unless the actor holds `permission`."""
+        if permission not in self.permissions:
+            raise PermissionMissing(f"needs {permission}", permission=permission.value)
+
+
+SYSTEM = Actor(id="system", permissions=frozenset(Permission), name="Paywright")

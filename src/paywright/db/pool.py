@@ -1,0 +1,112 @@
+"""The connection pool and the transaction. Whoever holds a `Tx` reads and writes; nobody else
+commits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from paywright.core.errors import Unavailable
+
+# A connection inside a transaction.
+Tx = asyncpg.Connection | PoolConnectionProxy
+Row = asyncpg.Record
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Whether the server, or the way to it, went away.
+
+    A transaction that ended so may have been committed: it may only be run again where that is
+    harmless.
+    """
+    if isinstance(error, asyncpg.DataError):  # an InterfaceError by birth, a caller's bug by nature
+        return False
+    return isinstance(error, _CONNECTION_LOST)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction, run once more, may well succeed."""
+    return isinstance(
+        error, (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+    ) or is_connection_lost(error)
+
+
+_CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.OperatorInterventionError,  # class 57: shutting down, starting up, killed
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,  # the connection was closed under us
+    OSError,  # refused, reset, timed out
+)
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer.
+
+    Nothing was changed unless the request carried an idempotency key, in which case sending it
+    again with the same key is safe in any case.
+    """
+
+
+def to_jsonb(value: object) -> str:
+    """A value as the text of a `jsonb` parameter."""
+    return msgspec.json.encode(value).decode()
+
+
+def from_jsonb(text: str | None, type: Any = Any) -> Any:
+    """What a `jsonb` column holds, read as `type`; None for SQL null."""
+    return None if text is None else msgspec.json.decode(text, type=type)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+
+    @classmethod
+    async def connect(
+        cls, url: str, *, connections_max: int, application: str = "paywright"
+    ) -> "Database":
+        """Open the pool. Raises DatabaseUnavailable when the server cannot be reached."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=connections_max,
+                command_timeout=60,
+                max_inactive_connection_lifetime=300,
+                server_settings={
+                    "application_name": application,
+                    "idle_in_transaction_session_timeout": "60000",
+                    "lock_timeout": "20000",
+                    "timezone": "UTC",
+                },
+            )
+        except _CONNECTION_LOST as error:
+            raise DatabaseUnavailable(f"cannot connect: {error}") from error
+        return cls(pool)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """Commit when the block ends, roll back when it raises."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        """A read-only transaction that sees one moment: for answers made of several queries."""
+        async with (
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+    async def close(self) -> None:
+        """Give running queries a moment, then close every connection."""
+        try:
+            await self.pool.close()
+        except _CONNECTION_LOST:
+            self.pool.terminate()

@@ -1,0 +1,98 @@
+"""Settings: read once from the environment (and a `.env` file), checked, then passed by hand.
+
+Every field is the environment variable of the same name in capitals. `.env.example` lists them
+all; a test keeps the two in step.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from dotenv import dotenv_values
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong. The text names it and says what would be right."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    # What runs where
+    environment: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: Port = 3000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    paywright_data_dir: Path = Path(".paywright")
+    # Empty: the embedded PostgreSQL, with its data in `paywright_data_dir`.
+    database_url: str = ""
+    database_pool_max: Annotated[int, Meta(ge=2, le=500)] = 10
+
+    # Jobs
+    queue_concurrency: Annotated[int, Meta(ge=1, le=1000)] = 5
+    queue_max_retries: Annotated[int, Meta(ge=1, le=100)] = 5  # attempts, the first included
+    queue_backoff_delay_ms: Milliseconds = 2000
+    queue_lease_ms: Annotated[int, Meta(ge=500, le=600_000)] = 12_000
+
+    # Decisions
+    decision_engine_mode: Literal["rules"] = "rules"
+    confidence_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.80
+    ai_auto_resolve_threshold: Percent = 90
+    ai_human_review_threshold: Percent = 70
+
+    # Safety
+    encryption_key: str = ""  # 64 hexadecimal digits; made up and kept in development
+    encryption_key_id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,16}\Z")] = "k1"
+    rate_limit_max: Annotated[int, Meta(ge=0)] = 100  # requests in a window; 0: no limit
+    rate_limit_window_ms: Milliseconds = 60_000
+    request_body_max_bytes: Annotated[int, Meta(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
+    idempotency_retention_hours: Annotated[int, Meta(ge=24)] = 72
+
+    # Operation
+    health_check_timeout_ms: Milliseconds = 2000
+    shutdown_timeout_ms: Milliseconds = 30_000
+
+    def __post_init__(self) -> None:
+        if self.ai_human_review_threshold > self.ai_auto_resolve_threshold:
+            raise SettingsError(
+                "AI_HUMAN_REVIEW_THRESHOLD must not be above AI_AUTO_RESOLVE_THRESHOLD "
+                f"({self.ai_human_review_threshold} > {self.ai_auto_resolve_threshold})"
+            )
+        if self.environment == "production":
+            for name in ("database_url", "encryption_key"):
+                if not getattr(self, name):
+                    raise SettingsError(
+                        f"{name.upper()} must be set when ENVIRONMENT is production; "
+                        "development keys and the embedded database are for trying things out"
+                    )
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = None
+) -> Settings:
+    """The settings of this process. What is set in the environment wins over the file.
+
+    Raises SettingsError, naming the variable.
+    """
+    path = env_file or Path(".env")
+    from_file = {k: v for k, v in dotenv_values(path).items() if v} if path.is_file() else {}
+    merged = {**from_file, **(os.environ if environ is None else environ)}
+    values = {
+        field: merged[field.upper()]
+        for field in Settings.__struct_fields__
+        if merged.get(field.upper())
+    }
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        cause = error.__cause__
+        if isinstance(cause, SettingsError):
+            raise cause from None
+        message, _, path_in_settings = str(error).partition(" - at `$.")
+        raise SettingsError(f"{path_in_settings.rstrip('`').upper()}: {message}") from None
