@@ -98,7 +98,7 @@ class Coalescer(Generic[Item, Result]):
                 if not is_transient(error):
                     raise
                 return await self._work(items)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the items' answer
+        except Exception as error:
             if is_connection_lost(error):
                 lost = DatabaseUnavailable(str(error), headers={"Retry-After": "1"})
                 lost.__cause__ = error

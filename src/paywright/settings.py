@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
     port: Port = 3000
+    api_processes: Annotated[int, Meta(ge=1, le=64)] = 1
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     paywright_data_dir: Path = Path(".paywright")
     # Empty: the embedded PostgreSQL, with its data in `paywright_data_dir`.

@@ -75,3 +75,8 @@ class EventId(Id):
 class KeyId(Id):
     __slots__ = ()
     prefix = "key"
+
+
+class PaymentId(Id):
+    __slots__ = ()
+    prefix = "pay"

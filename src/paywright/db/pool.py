@@ -15,6 +15,7 @@ from paywright.core.errors import Unavailable
 Tx = asyncpg.Connection | PoolConnectionProxy
 Row = asyncpg.Record
 
+
 def is_connection_lost(error: BaseException) -> bool:
     """Whether the server, or the way to it, went away.
 

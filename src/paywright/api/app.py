@@ -1,0 +1,79 @@
+"""The HTTP application: all resources behind one edge."""
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp
+
+from paywright import __version__
+from paywright.api import analytics, customers, docs, health, issues, jobs, keys, rules
+from paywright.api.auth import Doorkeeper, cause_of, guard
+from paywright.api.edge import Edge
+from paywright.api.problems import explain
+from paywright.batching import Coalescer
+from paywright.issues.open import open_issues
+from paywright.wiring import App
+
+V1 = [
+    *issues.ROUTES,
+    *analytics.ROUTES,
+    *customers.ROUTES,
+    *jobs.ROUTES,
+    *rules.ROUTES,
+    *keys.ROUTES,
+]
+
+
+def create_api(app: App) -> ASGIApp:
+    """The ASGI application over the parts that `wiring` built."""
+    return Edge(create_litestar(app))
+
+
+def create_litestar(app: App) -> Litestar:
+    """The application without its edge: for tests that look at its routes."""
+    settings = app.settings
+    state = State(
+        {
+            "doorkeeper": Doorkeeper(
+                app.db,
+                limit=settings.rate_limit_max,
+                window_s=settings.rate_limit_window_ms / 1000,
+            ),
+            "open_issue": Coalescer(
+                partial(open_issues, app.db, render=issues.render_opened), batch_max=256
+            ),
+        }
+    )
+
+    async def the_app() -> App:
+        return app
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> Any:
+        yield
+        await state.open_issue.close()
+
+    return Litestar(
+        route_handlers=[Router("/api/v1", route_handlers=V1), *health.ROUTES, *docs.ROUTES],
+        guards=[guard],
+        dependencies={"app": Provide(the_app), "cause": Provide(cause_of)},
+        exception_handlers={Exception: explain},
+        state=state,
+        lifespan=[lifespan],
+        request_max_body_size=settings.request_body_max_bytes,
+        openapi_config=OpenAPIConfig(
+            title="Paywright",
+            version=__version__,
+            description="Payment operations. Amounts are in minor units, times RFC 3339 in UTC.",
+            path="/unused",
+            use_handler_docstrings=True,
+            render_plugins=[],
+        ),
+        logging_config=None,
+        debug=False,
+    )

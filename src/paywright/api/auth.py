@@ -1,0 +1,109 @@
+"""From a request to its cause: who is calling, from where, and when. The API's only clock."""
+
+import hashlib
+import math
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Scope
+
+from paywright.api.limits import RateLimiter
+from paywright.core.actor import Actor, Permission
+from paywright.core.cause import Cause
+from paywright.core.errors import TooMany
+from paywright.db.pool import Database
+from paywright.identity.authenticate import authenticate_key
+from paywright.telemetry import metrics
+
+PUBLIC = "public"  # what `opt["permission"]` says of a route that needs no key
+
+# How long a key that was revoked in another process may still be accepted in this one.
+_TRUSTED_S = 5.0
+_TRUSTED_MAX = 10_000
+
+
+class RateLimited(TooMany):
+    """Too many requests.
+
+    Wait for the seconds in `Retry-After`. The limit counts by API key and by address.
+    """
+
+
+class Doorkeeper:
+    """Knows callers again for a few seconds, and how often each has come."""
+
+    def __init__(self, db: Database, *, limit: int, window_s: float) -> None:
+        self._db = db
+        self._trusted: dict[bytes, tuple[Actor, float]] = {}
+        self.limiter = RateLimiter(limit=limit, window_s=window_s)
+
+    async def actor_of(self, secret: str | None) -> Actor:
+        """Raises KeyInvalid."""
+        # A digest, so that no secret stays in memory longer than its request.
+        digest = hashlib.blake2b((secret or "").encode("utf-8", "replace"), digest_size=16).digest()
+        now = time.monotonic()
+        if (known := self._trusted.get(digest)) is not None and now < known[1]:
+            return known[0]
+        actor = await authenticate_key(self._db, secret, at=datetime.now(UTC))
+        if len(self._trusted) >= _TRUSTED_MAX:
+            self._trusted.clear()
+        self._trusted[digest] = (actor, now + _TRUSTED_S)
+        return actor
+
+    def forget(self) -> None:
+        """Trust nobody any more: a key was revoked."""
+        self._trusted.clear()
+
+    def count(self, scope: Scope, key: str) -> None:
+        """Raise RateLimited when `key` has used its share up."""
+        allowance = self.limiter.take(key, now=time.monotonic())
+        if allowance is None:
+            return
+        headers = {
+            "RateLimit-Limit": str(self.limiter.limit),
+            "RateLimit-Remaining": str(allowance.remaining),
+            "RateLimit-Reset": str(math.ceil(allowance.reset_s)),
+        }
+        scope["state"]["rate_limit"] = headers
+        if allowance.retry_after_s > 0:
+            metrics.count_rate_limited()
+            retry = str(math.ceil(allowance.retry_after_s))
+            raise RateLimited(
+                f"{self.limiter.limit} requests in {self.limiter.window_s:g} s",
+                headers={"Retry-After": retry},
+            )
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let nobody in whom the route does not name. A route that names nothing lets nobody in."""
+    wanted = handler.opt["permission"]
+    doorkeeper: Doorkeeper = connection.app.state.doorkeeper
+    if wanted == PUBLIC:
+        return
+    client = connection.client
+    doorkeeper.count(connection.scope, f"ip:{client.host if client else ''}")
+    actor = await doorkeeper.actor_of(_secret(connection))
+    doorkeeper.count(connection.scope, f"key:{actor.id}")
+    actor.require(Permission(wanted))
+    connection.scope["state"]["actor"] = actor
+
+
+async def cause_of(scope: Scope) -> Cause:
+    """The cause of an authenticated request."""
+    client = scope["client"]
+    return Cause(
+        actor=scope["state"]["actor"],
+        at=datetime.now(UTC),
+        request_id=scope["state"]["request_id"],
+        ip=client[0] if client else None,
+    )
+
+
+def _secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credential.strip()
+    return connection.headers.get("x-api-key")

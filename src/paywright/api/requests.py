@@ -1,0 +1,64 @@
+"""Read a request: its body, strictly typed, and its idempotency key."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request
+from msgspec import Meta
+
+from paywright.api.problems import (
+    IdempotencyKeyMissing,
+    InvalidRequest,
+    MalformedBody,
+    UnsupportedMedia,
+    invalid_body,
+)
+
+# PostgreSQL text cannot hold NUL, and no honest client sends it.
+_NO_NUL = r"^[^\u0000]*$"
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=_NO_NUL)]
+LongText = Annotated[str, Meta(max_length=4000, pattern=_NO_NUL)]
+Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+CustomerRef = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+IdempotencyKey = Annotated[str, Meta(pattern=r"^[!-~]{1,255}$", description="Printable ASCII.")]
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+async def read_body(request: Request[Any, Any, Any], type: Any) -> Any:
+    """The body as a value of `type`.
+
+    Raises UnsupportedMedia, MalformedBody for what is not JSON, InvalidRequest naming the field
+    for what is JSON and not a `type`.
+    """
+    content_type = request.headers.get("content-type", "application/json")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMedia(f"got {content_type[:100]!r}")
+    raw = await request.body()
+    decoder = _decoders.get(type)
+    if decoder is None:
+        decoder = _decoders[type] = msgspec.json.Decoder(type)
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise invalid_body(error) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise MalformedBody(str(error)) from None
+
+
+def idempotency_key(request: Request[Any, Any, Any], in_body: str | None = None) -> str:
+    """The key of the header or, where the body may carry one too, of the body.
+
+    Raises IdempotencyKeyMissing, and InvalidRequest when the two differ.
+    """
+    in_header = request.headers.get("idempotency-key")
+    if in_header is None and in_body is None:
+        raise IdempotencyKeyMissing("send the header Idempotency-Key")
+    if in_header is not None and in_body is not None and in_header != in_body:
+        raise InvalidRequest.field("idempotency_key", "differs from the header Idempotency-Key")
+    key = in_body if in_header is None else in_header
+    try:
+        return msgspec.convert(key, IdempotencyKey)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest.field("Idempotency-Key", str(error)) from None

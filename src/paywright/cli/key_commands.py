@@ -1,0 +1,84 @@
+"""API keys on the command line: how the first one of an installation is made."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from cyclopts import App as Cli
+from cyclopts import Parameter
+
+from paywright.cli.console import CommandFailed, out, print_json, print_table
+from paywright.cli.prepare import system_cause
+from paywright.cli.session import Json, with_app
+from paywright.core.ids import KeyId
+from paywright.identity.manage import create_key, list_keys, revoke_key
+from paywright.identity.model import ApiKey
+from paywright.identity.permissions import Role
+from paywright.wiring import App
+
+cli = Cli(help="Create, list and revoke API keys.")
+
+
+@cli.command
+def create(
+    name: str,
+    *,
+    role: Role,
+    days: Annotated[int | None, Parameter(help="Days until it expires.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Create an API key. Its secret is shown this once."""
+
+    async def main(app: App) -> tuple[ApiKey, str]:
+        cause = system_cause()
+        expires_at = None if days is None else cause.at + timedelta(days=days)
+        return await create_key(app.db, cause, name=name, role=role, expires_at=expires_at)
+
+    key, secret = with_app(main)
+    if as_json:
+        print_json({"key": _plain(key), "secret": secret})
+    else:
+        out.print(f"{key.id}, role {key.role}. Keep the secret, it is not shown again:\n{secret}")
+
+
+@cli.command(name="list")
+def list_all(*, as_json: Json = False) -> None:
+    """All API keys, revoked ones too."""
+
+    async def main(app: App) -> list[ApiKey]:
+        return await list_keys(app.db, system_cause())
+
+    keys = with_app(main)
+    if as_json:
+        print_json([_plain(key) for key in keys])
+        return
+    rows = [[str(k.id), k.name, k.role, f"{k.created_at:%Y-%m-%d}", _state(k)] for k in keys]
+    print_table("", ["Key", "Name", "Role", "Created", "State"], rows)
+
+
+@cli.command
+def revoke(key_id: str, *, as_json: Json = False) -> None:
+    """Revoke an API key. Running processes refuse it within 5 seconds."""
+
+    async def main(app: App) -> ApiKey:
+        try:
+            parsed = KeyId.parse(key_id)
+        except ValueError as error:
+            raise CommandFailed(str(error)) from None
+        return await revoke_key(app.db, system_cause(), key_id=parsed)
+
+    key = with_app(main)
+    if as_json:
+        print_json(_plain(key))
+    else:
+        out.print(f"{key.id} is revoked.")
+
+
+def _plain(key: ApiKey) -> dict[str, object]:
+    return {**msgspec.to_builtins(key), "id": str(key.id)}
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at:
+        return f"revoked {key.revoked_at:%Y-%m-%d}"
+    return f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "valid"

@@ -1,0 +1,83 @@
+"""What has to be in a database before it can be worked with: schema, rules, keys, samples."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from paywright.core.actor import SYSTEM
+from paywright.core.cause import Cause
+from paywright.customers import store as customers
+from paywright.customers.register import register_customer
+from paywright.identity.manage import create_key, new_secret
+from paywright.identity.permissions import Role
+from paywright.issues import rules_engine
+from paywright.payments import store as payments
+from paywright.payments.record import record_charge
+from paywright.rulesets import store as rulesets
+from paywright.rulesets.load import load_rule_set
+from paywright.samples import sample_customers, sample_transactions
+from paywright.telemetry.request_id import new_request_id
+from paywright.wiring import App
+
+
+def system_cause() -> Cause:
+    """The cause of what a command does by itself."""
+    return Cause(actor=SYSTEM, at=datetime.now(UTC), request_id=new_request_id())
+
+
+async def ensure_rules(app: App) -> bool:
+    """Put the rules in force that come with Paywright, unless an operator chose some already."""
+    async with app.db.snapshot() as tx:
+        if await rulesets.find_active(tx, rules_engine.RULE_SET) is not None:
+            return False
+    await load_rule_set(
+        app.db,
+        system_cause(),
+        source=rules_engine.default_source(),
+        schemas=rules_engine.SCHEMAS,
+        expected_name=rules_engine.RULE_SET,
+    )
+    return True
+
+
+async def ensure_development_keys(app: App, path: Path) -> dict[Role, str]:
+    """One API key a role, kept in a private file beside the data. For development only."""
+    secrets = _development_secrets(path)
+    for role, secret in secrets.items():
+        await create_key(
+            app.db, system_cause(), name=f"development {role}", role=role, secret=secret
+        )
+    return secrets
+
+
+def _development_secrets(path: Path) -> dict[Role, str]:
+    secrets: dict[Role, str] = {}
+    if path.exists():
+        secrets = msgspec.json.decode(path.read_bytes(), type=dict[Role, str])
+    missing = [role for role in Role if role not in secrets]
+    if missing:
+        secrets |= {role: new_secret() for role in missing}
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_bytes(msgspec.json.encode(secrets))
+        draft.replace(path)
+    return secrets
+
+
+async def load_samples(app: App) -> int:
+    """Put the sample customers and transactions on file; how many were not there yet."""
+    cause = system_cause()
+    today = cause.at.replace(hour=0, minute=0, second=0, microsecond=0)
+    people, charges = sample_customers(today), sample_transactions(today)
+    async with app.db.snapshot() as tx:
+        known = await customers.known(tx, [customer.id for customer in people])
+        on_file = await payments.charges_by_reference(tx, [charge.reference for charge in charges])
+    new_people = [customer for customer in people if customer.id not in known]
+    new_charges = [charge for charge in charges if charge.reference not in on_file]
+    for customer in new_people:
+        await register_customer(app.db, app.keys, cause, customer=customer)
+    for charge in new_charges:
+        await record_charge(app.db, cause, charge=charge)
+    return len(new_people) + len(new_charges)

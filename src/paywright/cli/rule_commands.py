@@ -1,0 +1,115 @@
+"""Rules on the command line: check a file, put it in force, see what was, go back."""
+
+from pathlib import Path
+
+from cyclopts import App as Cli
+
+from paywright.cli.console import CommandFailed, guarded, out, print_json, print_table
+from paywright.cli.prepare import system_cause
+from paywright.cli.session import Json, with_app
+from paywright.issues import rules_engine
+from paywright.rulesets import store
+from paywright.rulesets.compile import RuleSet, compile_source
+from paywright.rulesets.load import LoadedRuleSet, activate_version, load_rule_set
+from paywright.wiring import App
+
+cli = Cli(help="Check, load, show and roll back the rules that decide issues.")
+
+
+@cli.command
+def check(file: Path, *, as_json: Json = False) -> None:
+    """Check a rules file, with its examples. Needs no database."""
+
+    def command() -> RuleSet:
+        return compile_source(_read(file), rules_engine.SCHEMAS)
+
+    rule_set = guarded(command)
+    if as_json:
+        print_json({"name": rule_set.name, "version": rule_set.version, "valid": True})
+    else:
+        out.print(f"{file} is valid: {rule_set.name}, version {rule_set.version}.")
+
+
+@cli.command
+def load(file: Path, *, as_json: Json = False) -> None:
+    """Check a rules file and put it in force from the next decision on."""
+
+    async def main(app: App) -> LoadedRuleSet:
+        return await load_rule_set(
+            app.db,
+            system_cause(),
+            source=_read(file),
+            schemas=rules_engine.SCHEMAS,
+            expected_name=rules_engine.RULE_SET,
+        )
+
+    loaded = with_app(main)
+    if as_json:
+        print_json(loaded)
+    else:
+        state = "is in force now" if loaded.is_activated else "was in force already"
+        out.print(f"Version {loaded.version} {state}.")
+
+
+@cli.command
+def show(*, as_json: Json = False) -> None:
+    """Print the rules in force, as they were loaded."""
+
+    async def main(app: App) -> tuple[str, str] | None:
+        async with app.db.snapshot() as tx:
+            return await store.active_version(tx, rules_engine.RULE_SET)
+
+    active = with_app(main)
+    version, source = active or ("", "")
+    if as_json:
+        print_json({"version": version, "source": source})
+    else:
+        out.print(source or "No rules are in force.", markup=False)
+
+
+@cli.command
+def history(*, as_json: Json = False) -> None:
+    """Every version that was ever loaded, newest first."""
+
+    async def main(app: App) -> list[store.StoredVersion]:
+        async with app.db.snapshot() as tx:
+            return await store.versions(tx, rules_engine.RULE_SET)
+
+    versions = with_app(main)
+    if as_json:
+        print_json(versions)
+        return
+    rows = [
+        [v.version, "in force" if v.is_active else "", f"{v.loaded_at:%Y-%m-%d %H:%M}", v.loaded_by]
+        for v in versions
+    ]
+    print_table("", ["Version", "", "Loaded (UTC)", "By"], rows)
+
+
+@cli.command
+def activate(version: str, *, as_json: Json = False) -> None:
+    """Put a version of the past in force again."""
+
+    async def main(app: App) -> bool:
+        return await activate_version(
+            app.db,
+            system_cause(),
+            name=rules_engine.RULE_SET,
+            version=version,
+            schemas=rules_engine.SCHEMAS,
+        )
+
+    changed = with_app(main)
+    if as_json:
+        print_json({"version": version, "changed": changed})
+    else:
+        out.print(f"Version {version} {'is in force now' if changed else 'was in force already'}.")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise CommandFailed(f"{file} is not a text in UTF-8") from None

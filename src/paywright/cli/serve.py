@@ -1,0 +1,86 @@
+"""Serve the HTTP API from this process."""
+
+import asyncio
+import socket
+import time
+
+import structlog
+import uvicorn
+
+from paywright.api.app import create_api
+from paywright.cli.console import CommandFailed
+from paywright.db.pool import DatabaseUnavailable
+from paywright.settings import Settings
+from paywright.wiring import App, build
+
+log = structlog.get_logger()
+
+_BACKLOG = 2048
+_DATABASE_PATIENCE_S = 60.0
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket. Raises CommandFailed, naming the port, when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if settings.api_processes > 1:  # they share the port; the kernel spreads the connections
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        door.bind((settings.host, settings.port))
+    except OSError as error:
+        door.close()
+        raise CommandFailed(port_refused(settings, error)) from error
+    door.listen(_BACKLOG)
+    return door
+
+
+def port_refused(settings: Settings, error: OSError) -> str:
+    """Why the port cannot be listened on, and what to do about it."""
+    other = settings.port + 1 if settings.port < 65535 else 3001
+    if isinstance(error, PermissionError):
+        other = 3000
+        reason = f"this account may not listen on port {settings.port}"
+    elif error.errno in (98, 48):  # EADDRINUSE on Linux, on macOS
+        reason = f"port {settings.port} on {settings.host} is taken by another program"
+    else:
+        reason = f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
+    return f"{reason}; choose another one, for example: PORT={other} make run"
+
+
+async def serve(settings: Settings, *, url: str) -> None:
+    """Answer requests until SIGTERM or SIGINT, then finish those under way."""
+    door = listen(settings)
+    app = await _patiently(settings, url)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_api(app),
+            lifespan="on",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=max(1, settings.shutdown_timeout_ms // 1000),
+            timeout_keep_alive=75,
+        )
+    )
+    log.info("api.started", host=settings.host, port=settings.port)
+    try:
+        await server.serve(sockets=[door])
+    finally:
+        await app.close()
+        log.info("api.stopped")
+
+
+async def _patiently(settings: Settings, url: str) -> App:
+    """Build the application; a database that is still starting is waited for."""
+    deadline = time.monotonic() + _DATABASE_PATIENCE_S
+    while True:
+        try:
+            return await build(settings, url=url, application="paywright-api")
+        except DatabaseUnavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("api.waiting_for_database", reason=str(error))
+            await asyncio.sleep(0.5)

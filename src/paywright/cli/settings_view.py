@@ -1,0 +1,24 @@
+"""Show the settings in force."""
+
+from paywright.cli.console import out, print_json, print_table
+from paywright.settings import Settings
+
+_SECRET = ("database_url", "encryption_key")
+
+
+def show_settings(settings: Settings, *, as_json: bool) -> None:
+    values = {
+        field.upper(): _shown(field, getattr(settings, field))
+        for field in Settings.__struct_fields__
+    }
+    if as_json:
+        print_json(values)
+        return
+    print_table("", ["Variable", "Value"], [[name, str(value)] for name, value in values.items()])
+    out.print("\nEach is an environment variable; .env.example says what it means.")
+
+
+def _shown(field: str, value: object) -> object:
+    if field in _SECRET:
+        return "(set)" if value else "(not set)"
+    return value if isinstance(value, (int, float, str)) else str(value)

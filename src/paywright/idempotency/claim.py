@@ -1,0 +1,88 @@
+"""Claim idempotency keys, a list at a time, together with the answers they will be given.
+
+Source: IETF draft-ietf-httpapi-idempotency-key-header-07. Answers of successes and of business
+refusals are stored; refusals of malformed requests are not, so that a corrected request may
+use the key.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from paywright.core.errors import Invalid
+from paywright.db.pool import Tx
+from paywright.idempotency import store
+from paywright.idempotency.model import Answer, Claim
+
+_WHOLE = 16  # bytes that identify the request
+_FIELD = 4  # bytes for each field, enough to tell which one differs
+
+
+class KeyReused(Invalid):
+    """The idempotency key was used before, for another request.
+
+    A key stands for one request for as long as it is kept. `fields` names what differs from the
+    first request; nothing was changed. Use a new key for a new request.
+    """
+
+
+def fingerprint(request: Mapping[str, Any]) -> tuple[tuple[str, ...], bytes]:
+    """The field names of a request and a digest by which a different request is told apart."""
+    fields = tuple(sorted(request))
+    digests = [
+        hashlib.blake2b(msgspec.json.encode(request[field]), digest_size=_FIELD).digest()
+        for field in fields
+    ]
+    whole = hashlib.blake2b(msgspec.json.encode(request, order="sorted"), digest_size=_WHOLE)
+    return fields, whole.digest() + b"".join(digests)
+
+
+async def claim(
+    tx: Tx, claims: Sequence[Claim], *, at: datetime
+) -> list[Answer | KeyReused | None]:
+    """For each claim: None when the key is now ours, else the answer it was given before.
+
+    A key that stands twice in the list belongs to its first element. A concurrent transaction
+    that holds one of the keys is waited for.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for index, item in enumerate(claims):
+        first.setdefault((item.scope, item.key), index)
+    unique = [claims[index] for index in first.values()]
+    claimed = await store.insert(tx, unique, at=at)
+    taken = [item for item in unique if (item.scope, item.key) not in claimed]
+    found = await store.select(tx, taken) if taken else {}
+    outcomes: list[Answer | KeyReused | None] = []
+    for index, item in enumerate(claims):
+        name = (item.scope, item.key)
+        if name in claimed and first[name] == index:
+            outcomes.append(None)
+            continue
+        earlier = claims[first[name]]
+        stored = found.get(name) or (earlier.fingerprint, earlier.answer)
+        outcomes.append(_compare(item, *stored))
+    return outcomes
+
+
+async def release(tx: Tx, scope: str, keys: Sequence[str]) -> list[Answer]:
+    """Forget keys, so that they can be used anew; the answers that they had."""
+    return await store.delete(tx, scope, keys)
+
+
+def _compare(item: Claim, stored: bytes, answer: Answer) -> Answer | KeyReused:
+    if stored == item.fingerprint:
+        return answer
+    differing = [
+        field
+        for i, field in enumerate(item.fields)
+        if _part(stored, i) != _part(item.fingerprint, i)
+    ]
+    return KeyReused(f"differs in {', '.join(differing) or 'its fields'}", fields=differing)
+
+
+def _part(whole: bytes, index: int) -> bytes:
+    start = _WHOLE + index * _FIELD
+    return whole[start : start + _FIELD]

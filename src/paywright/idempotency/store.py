@@ -1,0 +1,80 @@
+"""All SQL over `idempotency_keys`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from paywright.db.pool import Tx
+from paywright.idempotency.model import Answer, Claim
+
+
+async def insert(tx: Tx, claims: Sequence[Claim], *, at: datetime) -> set[tuple[str, str]]:
+    """Store the claims whose key is free; the (scope, key) pairs that were."""
+    # In key order: two batches that share keys then wait for each other, and never in a circle.
+    ordered = sorted(claims, key=lambda claim: (claim.scope, claim.key))
+    rows = await tx.fetch(
+        """
+        insert into idempotency_keys (scope, key, fingerprint, status, body, created_at)
+        select scope, key, fingerprint, status, body, $6
+          from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::bytea[])
+            as new (scope, key, fingerprint, status, body)
+         order by scope, key
+            on conflict do nothing
+        returning scope, key
+        """,
+        [claim.scope for claim in ordered],
+        [claim.key for claim in ordered],
+        [claim.fingerprint for claim in ordered],
+        [claim.answer.status for claim in ordered],
+        [claim.answer.body for claim in ordered],
+        at,
+    )
+    return {(row["scope"], row["key"]) for row in rows}
+
+
+async def select(tx: Tx, claims: Sequence[Claim]) -> dict[tuple[str, str], tuple[bytes, Answer]]:
+    """Fingerprint and answer stored under each key, by (scope, key)."""
+    rows = await tx.fetch(
+        """
+        select scope, key, fingerprint, status, body
+          from idempotency_keys
+          join unnest($1::text[], $2::text[]) as wanted (scope, key) using (scope, key)
+        """,
+        [claim.scope for claim in claims],
+        [claim.key for claim in claims],
+    )
+    return {
+        (row["scope"], row["key"]): (row["fingerprint"], Answer(row["status"], row["body"]))
+        for row in rows
+    }
+
+
+async def forget(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Delete at most `limit` keys that are older than `before`; how many were."""
+    return await tx.fetchval(
+        """
+        with old as (
+            select scope, key from idempotency_keys where created_at < $1 limit $2
+        ), gone as (
+            delete from idempotency_keys using old
+             where idempotency_keys.scope = old.scope and idempotency_keys.key = old.key
+            returning 1
+        )
+        select count(*) from gone
+        """,
+        before,
+        limit,
+    )
+
+
+async def delete(tx: Tx, scope: str, keys: Sequence[str]) -> list[Answer]:
+    """Give keys up; the answers that they had."""
+    rows = await tx.fetch(
+        """
+        delete from idempotency_keys
+         where scope = $1 and key = any($2::text[])
+        returning status, body
+        """,
+        scope,
+        keys,
+    )
+    return [Answer(row["status"], row["body"]) for row in rows]

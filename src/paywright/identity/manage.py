@@ -1,0 +1,77 @@
+"""Create, list and revoke API keys."""
+
+import secrets
+from datetime import datetime
+
+import msgspec
+
+from paywright.core.actor import Permission
+from paywright.core.cause import Cause
+from paywright.core.errors import NotFound
+from paywright.core.ids import KeyId
+from paywright.db.pool import Database
+from paywright.events import Event, emit
+from paywright.identity import store
+from paywright.identity.authenticate import hash_secret
+from paywright.identity.model import ApiKey
+from paywright.identity.permissions import Role
+
+
+class NoSuchKey(NotFound):
+    """There is no such API key."""
+
+
+def new_secret() -> str:
+    return f"pk_{secrets.token_urlsafe(32)}"
+
+
+async def create_key(
+    db: Database,
+    cause: Cause,
+    *,
+    name: str,
+    role: Role,
+    expires_at: datetime | None = None,
+    secret: str | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key and its secret, which is not kept and cannot be shown again.
+
+    With a `secret` of the caller's own (development keys) it is idempotent.
+    """
+    cause.actor.require(Permission.MANAGE_KEYS)
+    secret = secret or new_secret()
+    key = ApiKey(
+        id=KeyId.new(cause.at),
+        name=name,
+        role=role,
+        created_by=cause.actor.id,
+        created_at=cause.at,
+        expires_at=expires_at,
+    )
+    async with db.transaction() as tx:
+        if await store.insert_key(tx, key, hash_secret(secret)):
+            facts = {"name": name, "role": role.value}
+            await emit(tx, cause, Event("key.created", str(key.id), facts))
+        else:
+            key = await store.key_by_hash(tx, hash_secret(secret)) or key
+    return key, secret
+
+
+async def revoke_key(db: Database, cause: Cause, *, key_id: KeyId) -> ApiKey:
+    """End a key's life. Revoking twice is once."""
+    cause.actor.require(Permission.MANAGE_KEYS)
+    async with db.transaction() as tx:
+        key = await store.lock_key(tx, key_id)
+        if key is None:
+            raise NoSuchKey(str(key_id))
+        if key.revoked_at is None:
+            await store.set_revoked(tx, key_id, cause.at)
+            await emit(tx, cause, Event("key.revoked", str(key_id), {"name": key.name}))
+            key = msgspec.structs.replace(key, revoked_at=cause.at)
+    return key
+
+
+async def list_keys(db: Database, cause: Cause) -> list[ApiKey]:
+    cause.actor.require(Permission.READ_KEYS)
+    async with db.snapshot() as tx:
+        return await store.keys(tx)

@@ -1,0 +1,36 @@
+"""Which role may do what. A table, so that an auditor can read it."""
+
+from enum import StrEnum
+
+from paywright.core.actor import Permission
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    DISPATCHER = "dispatcher"
+    APPROVER = "approver"
+    REVIEWER = "reviewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+_READ = frozenset(
+    {
+        Permission.READ_ISSUES,
+        Permission.READ_ANALYTICS,
+        Permission.READ_CUSTOMERS,
+        Permission.READ_EVENTS,
+        Permission.READ_JOBS,
+        Permission.READ_RULES,
+    }
+)
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: _READ,
+    Role.DISPATCHER: _READ | {Permission.OPEN_ISSUES, Permission.WRITE_CUSTOMERS},
+    Role.APPROVER: _READ,
+    Role.REVIEWER: _READ | {Permission.REVIEW_ISSUES},
+    Role.OPERATOR: _READ
+    | {Permission.OPEN_ISSUES, Permission.WRITE_CUSTOMERS, Permission.MANAGE_JOBS},
+    Role.ADMIN: frozenset(Permission),
+}

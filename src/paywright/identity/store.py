@@ -1,0 +1,79 @@
+"""All SQL over `api_keys`."""
+
+from datetime import datetime
+
+from paywright.core.ids import KeyId
+from paywright.db.pool import Row, Tx
+from paywright.identity.model import ApiKey
+from paywright.identity.permissions import Role
+
+
+async def key_by_hash(tx: Tx, secret_hash: bytes) -> ApiKey | None:
+    row = await tx.fetchrow(
+        """
+        select id, name, role, created_by, created_at, expires_at, revoked_at
+          from api_keys
+         where secret_hash = $1
+        """,
+        secret_hash,
+    )
+    return None if row is None else _key(row)
+
+
+async def lock_key(tx: Tx, key_id: KeyId) -> ApiKey | None:
+    row = await tx.fetchrow(
+        """
+        select id, name, role, created_by, created_at, expires_at, revoked_at
+          from api_keys
+         where id = $1
+           for update
+        """,
+        key_id,
+    )
+    return None if row is None else _key(row)
+
+
+async def keys(tx: Tx) -> list[ApiKey]:
+    rows = await tx.fetch(
+        """
+        select id, name, role, created_by, created_at, expires_at, revoked_at
+          from api_keys
+         order by id desc
+        """
+    )
+    return [_key(row) for row in rows]
+
+
+async def insert_key(tx: Tx, key: ApiKey, secret_hash: bytes) -> bool:
+    """Store a key; False when its secret is on file already."""
+    status = await tx.execute(
+        """
+        insert into api_keys (id, name, role, secret_hash, created_by, created_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7)
+            on conflict (secret_hash) do nothing
+        """,
+        key.id,
+        key.name,
+        key.role,
+        secret_hash,
+        key.created_by,
+        key.created_at,
+        key.expires_at,
+    )
+    return status.endswith(" 1")
+
+
+async def set_revoked(tx: Tx, key_id: KeyId, at: datetime) -> None:
+    await tx.execute("update api_keys set revoked_at = $2 where id = $1", key_id, at)
+
+
+def _key(row: Row) -> ApiKey:
+    return ApiKey(
+        id=KeyId.of(row["id"]),
+        name=row["name"],
+        role=Role(row["role"]),
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+    )

@@ -1,0 +1,190 @@
+"""Work through the queue: PgQueuer's manager in two lanes, and the schedules."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from pgqueuer.core.qm import QueueManager
+
+from paywright.core.backoff import RetryPolicy, retry_delay
+from paywright.db.pool import Database
+from paywright.jobs.attempt import Executor, Surroundings
+from paywright.jobs.claims import Claims
+from paywright.jobs.driver import QueueDriver
+from paywright.jobs.library import SETTINGS
+from paywright.jobs.outage import Outage
+from paywright.jobs.registry import Job, Registry
+from paywright.jobs.schedules import run_schedules
+
+log = structlog.get_logger()
+
+POLICY = RetryPolicy(
+    attempts_max=5, delay_first=timedelta(seconds=2), delay_max=timedelta(minutes=10)
+)
+_REBUILD = RetryPolicy(
+    attempts_max=2**31, delay_first=timedelta(seconds=0.5), delay_max=timedelta(seconds=15)
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Worker:
+    """Runs jobs and schedules until it is told to stop.
+
+    concurrency: single jobs under way at the same time; batch jobs have their own bound
+    lease:       how long a job stays with a worker that shows no sign of life
+    poll:        how often to look for work without having been notified; a job whose worker was
+                 killed is taken over within `lease` + `poll`
+
+    Needs `concurrency` connections for the handlers, one for each writer of a batch job, and four.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        app: Any,
+        registry: Registry,
+        *,
+        concurrency: int = 5,
+        policy: RetryPolicy = POLICY,
+        lease: timedelta = timedelta(seconds=12),
+        poll: timedelta = timedelta(seconds=2),
+        clock: Callable[[], datetime] = _now,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._concurrency = concurrency
+        self._lease = lease
+        self._poll = poll
+        self._shared = Surroundings(
+            db=db,
+            app=app,
+            outage=Outage(db, jitter=jitter),
+            policy=policy,
+            clock=clock,
+            jitter=jitter,
+        )
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._managers: dict[str, QueueManager] = {}
+        self._executors: list[Executor] = []
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until `stop`. Outages of the database are waited out."""
+        jobs = self._registry.jobs.values()
+        single = [job for job in jobs if job.batch_max == 1]
+        batch = [job for job in jobs if job.batch_max > 1]
+        self._lanes = {asyncio.create_task(self._keep_up("schedules", self._run_schedules))}
+        if single:
+            size = max(1, self._concurrency // 2)
+            self._start_lane("single", single, size, max(self._concurrency, 2 * size))
+        if batch:
+            size = max(job.batch_max for job in batch)
+            # Enough for a batch under way and the next, at most: what one worker holds no other
+            # can work on.
+            self._start_lane("batch", batch, size, 4 * size)
+        log.info("jobs.worker_started", tasks=sorted(self._registry.jobs))
+        try:
+            await asyncio.gather(*self._lanes, return_exceptions=True)
+        finally:
+            for lane in self._lanes:
+                lane.cancel()
+            self._stopped.set()
+            log.info("jobs.worker_stopped")
+
+    async def stop(self, timeout: timedelta) -> bool:  # noqa: ASYNC109 - the jobs', not ours
+        """Take no more jobs and wait for those under way; whether all of them were finished.
+
+        What is not finished within `timeout` is cancelled and stays picked, for another worker to
+        take over when the lease is up.
+        """
+        self._stopping.set()
+        for manager in self._managers.values():
+            manager.shutdown.set()
+        if not self._lanes:
+            return True
+        _, late = await asyncio.wait(self._lanes, timeout=timeout.total_seconds())
+        if late:
+            log.warning("jobs.abandoned", lanes=len(late))
+            self._shared.outage.abandon()
+            for lane in late:
+                lane.cancel()
+            for executor in self._executors:
+                executor.cancel()
+            await asyncio.wait(late, timeout=5)
+        return not late
+
+    def _start_lane(self, name: str, jobs: Sequence[Job], size: int, tasks_max: int) -> None:
+        async def lane() -> None:
+            await self._run_manager(name, jobs, size, tasks_max)
+
+        self._lanes.add(asyncio.create_task(self._keep_up(name, lane)))
+
+    async def _keep_up(self, name: str, run: Callable[[], Any]) -> None:
+        """Run a lane until `stop`; begin anew when it breaks."""
+        failures = 0
+        while not self._stopping.is_set():
+            started = asyncio.get_running_loop().time()
+            try:
+                await run()
+            except Exception:
+                lasted = asyncio.get_running_loop().time() - started
+                failures = 1 if lasted > 60 else failures + 1
+                if failures == 1:
+                    log.exception("jobs.lane_failed", lane=name)
+                delay = retry_delay(_REBUILD, attempt=failures, jitter=self._shared.jitter())
+                try:
+                    async with asyncio.timeout((delay or _REBUILD.delay_max).total_seconds()):
+                        await self._stopping.wait()
+                except TimeoutError:
+                    pass
+            else:
+                return
+
+    async def _run_manager(self, name: str, jobs: Sequence[Job], size: int, tasks_max: int) -> None:
+        claims = Claims(
+            self._driver(),
+            outage=self._shared.outage,
+            policies={job.name: job.policy or self._shared.policy for job in jobs},
+            jitter=self._shared.jitter,
+        )
+        manager = QueueManager(claims, channel=SETTINGS.channel)
+        slots = asyncio.Semaphore(self._concurrency)
+        executors = {job.name: Executor(job, self._shared, slots) for job in jobs}
+        for task, executor in executors.items():
+            manager.register_executor(task, executor)
+        self._managers[name] = manager
+        self._executors.extend(executors.values())
+        if self._stopping.is_set():
+            return
+        await manager.run(
+            dequeue_timeout=self._poll,
+            batch_size=size,
+            max_concurrent_tasks=tasks_max,
+            heartbeat_timeout=self._lease,
+            # Nobody reads the library's statistics, and gathering them rewrites every log row.
+            log_aggregation_interval=timedelta(0),
+        )
+
+    async def _run_schedules(self) -> None:
+        await run_schedules(
+            self._driver(),
+            self._shared,
+            self._registry.schedules,
+            lease=self._lease,
+            stopping=self._stopping,
+        )
+
+    def _driver(self) -> QueueDriver:
+        return QueueDriver(
+            self._db,
+            self._shared.outage,
+            timeout=max(self._lease / 2, timedelta(seconds=1)),
+        )

@@ -1,0 +1,85 @@
+"""Invented customers, transactions and issues, for trying things out."""
+
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from paywright.core.ids import PaymentId
+from paywright.core.money import Money
+from paywright.customers.model import Customer
+from paywright.payments.model import Charge, Status
+
+
+class SampleCustomer(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    email: str
+    phone: str
+    country: str
+    customer_for_days: int
+
+
+class SampleTransaction(msgspec.Struct, frozen=True, kw_only=True):
+    reference: str
+    customer_id: str
+    status: Status
+    amount_minor: int
+    currency: str
+    provider: str
+    description: str
+    age_days: int
+    failure_code: str | None = None
+
+
+class SampleIssue(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to `POST /api/v1/issues`, as it is sent."""
+
+    idempotency_key: str
+    type: str
+    customer_id: str
+    transaction_id: str
+    priority: str
+    details: dict[str, Any]
+
+
+def sample_customers(today: datetime) -> list[Customer]:
+    """`today`: midnight, so that loading the samples twice on a day changes nothing."""
+    return [
+        Customer(
+            id=sample.id,
+            name=sample.name,
+            email=sample.email,
+            phone=sample.phone,
+            country=sample.country,
+            customer_since=today - timedelta(days=sample.customer_for_days),
+        )
+        for sample in _read("customers.json", list[SampleCustomer])
+    ]
+
+
+def sample_transactions(today: datetime) -> list[Charge]:
+    return [
+        Charge(
+            id=PaymentId.new(today - timedelta(days=sample.age_days)),
+            reference=sample.reference,
+            status=sample.status,
+            customer_id=sample.customer_id,
+            amount=Money(sample.amount_minor, sample.currency),
+            provider=sample.provider,
+            description=sample.description,
+            failure_code=sample.failure_code,
+            created_at=today - timedelta(days=sample.age_days),
+        )
+        for sample in _read("transactions.json", list[SampleTransaction])
+    ]
+
+
+def sample_issues() -> list[SampleIssue]:
+    return _read("issues.json", list[SampleIssue])
+
+
+def _read(name: str, type: Any) -> Any:
+    text = files("paywright.samples").joinpath(name).read_bytes()
+    return msgspec.json.decode(text, type=type)

@@ -1,0 +1,39 @@
+"""The worker process: everything that happens later."""
+
+import asyncio
+import signal
+from datetime import timedelta
+
+from paywright import housekeeping
+from paywright.issues import jobs as issue_jobs
+from paywright.jobs.registry import REGISTRY
+from paywright.jobs.worker import Worker
+from paywright.settings import Settings
+from paywright.wiring import build, job_policy
+
+# Importing them has put their jobs and schedules into the registry.
+JOBS = (housekeeping, issue_jobs)
+
+
+async def run_worker(settings: Settings, *, url: str) -> bool:
+    """Work until SIGTERM or SIGINT; whether everything under way was finished in time."""
+    app = await build(settings, url=url, application="paywright-worker")
+    worker = Worker(
+        app.db,
+        app,
+        REGISTRY,
+        concurrency=settings.queue_concurrency,
+        policy=job_policy(settings),
+        lease=timedelta(milliseconds=settings.queue_lease_ms),
+    )
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_stop.set)
+    running = asyncio.create_task(worker.run())
+    stopping = asyncio.create_task(asked_to_stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finished = await worker.stop(timedelta(milliseconds=settings.shutdown_timeout_ms))
+    await running
+    await app.close()
+    return finished
