@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 RUN := PYTHONPATH=src $(PY) -m paywright
 PYTEST_WORKERS ?= auto
 
-.PHONY: help run demo test check lint types contracts test-server bench schema requirements clean clean-data
+.PHONY: help run demo test check lint types contracts test-server bench schema requirements clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -34,7 +34,7 @@ types: $(VENV)/.dev ## Static types
 	@$(VENV)/bin/ty check --quiet src bench
 
 contracts: $(VENV)/.dev ## Who may import whom
-	@PYTHONPATH=src $(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	@PYTHONPATH=src $(VENV)/bin/lint-imports
 
 test-server: $(VENV)/.dev ## A smoke run of the tests on the PostgreSQL of DATABASE_URL
 	@test -n "$(DATABASE_URL)" || { echo "set DATABASE_URL to a server on which databases may be made"; exit 1; }
@@ -53,9 +53,6 @@ requirements: $(VENV)/.dev ## Pin all dependencies anew, by hash
 
 clean: ## Remove the virtual environment and caches; the data stays
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-
-clean-data: ## Remove the local database with all its data
-	@$(RUN) wipe
 
 # --- setting up -----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ all; a test keeps the two in step.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from dotenv import dotenv_values
@@ -90,10 +90,17 @@ def read_settings(
         if merged.get(field.upper())
     }
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_read_path)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         if isinstance(cause, SettingsError):
             raise cause from None
         message, _, path_in_settings = str(error).partition(" - at `$.")
         raise SettingsError(f"{path_in_settings.rstrip('`').upper()}: {message}") from None
+
+
+def _read_path(type: type, value: Any) -> Any:
+    """msgspec knows no paths."""
+    if type is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(f"a setting cannot be a {type.__name__}")

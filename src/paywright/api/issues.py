@@ -1,15 +1,12 @@
 """Issues over HTTP."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from functools import lru_cache
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
-from msgspec import Meta
 
+from paywright.api.issue_views import IssuePage, IssueStory, IssueView, ListedIssue, ReviewView
 from paywright.api.problems import InvalidRequest
 from paywright.api.requests import (
     CustomerRef,
@@ -31,21 +28,15 @@ from paywright.issues.details import (
 )
 from paywright.issues.model import (
     Action,
-    ActionStatus,
-    Decision,
-    Engine,
     Issue,
     IssueType,
-    Outcome,
     Priority,
-    Review,
     ReviewDecision,
-    Routing,
     Status,
 )
 from paywright.issues.open import OpenIssue
 from paywright.issues.review import review_issue
-from paywright.issues.views import Filters, Listed, Story, get_issue, list_issues
+from paywright.issues.views import Filters, get_issue, list_issues
 from paywright.wiring import App
 
 
@@ -76,13 +67,6 @@ class RefundRequestIssue(_Opening, frozen=True, tag="refund_request", kw_only=Tr
 
 IssueRequest = DeclineIssue | MissedInstallmentIssue | DisputeIssue | RefundRequestIssue
 
-_TYPE = {
-    DeclineIssue: IssueType.DECLINE,
-    MissedInstallmentIssue: IssueType.MISSED_INSTALLMENT,
-    DisputeIssue: IssueType.DISPUTE,
-    RefundRequestIssue: IssueType.REFUND_REQUEST,
-}
-
 
 class ReviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """approve: take the machine's action. modify: take `action` instead. reject: do nothing."""
@@ -92,180 +76,12 @@ class ReviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comment: LongText | None = None
 
 
-class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    action: Action
-    confidence: Annotated[int, Meta(ge=0, le=100)]
-    routing: Routing
-    reasoning: str
-    policy_applied: str
-    policy_version: str
-    engine: Engine
-    inputs: dict[str, Any]
-    decided_at: datetime
-
-    @classmethod
-    def of(cls, decision: Decision) -> "DecisionView":
-        return cls(
-            id=str(decision.id),
-            action=decision.action,
-            confidence=decision.confidence,
-            routing=decision.routing,
-            reasoning=decision.reasoning,
-            policy_applied=decision.policy_applied,
-            policy_version=decision.policy_version,
-            engine=decision.engine,
-            inputs=decision.inputs,
-            decided_at=decision.decided_at,
-        )
-
-
-class ReviewView(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    decision: ReviewDecision
-    outcome: Outcome
-    machine_action: Action
-    action: Action | None
-    comment: str | None
-    reviewer: str
-    reviewed_at: datetime
-
-    @classmethod
-    def of(cls, review: Review) -> "ReviewView":
-        return cls(
-            id=str(review.id),
-            decision=review.decision,
-            outcome=review.outcome,
-            machine_action=review.machine_action,
-            action=review.action,
-            comment=review.comment,
-            reviewer=review.reviewer,
-            reviewed_at=review.reviewed_at,
-        )
-
-
-class ActionView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done. `requested` says that nobody has done it yet."""
-
-    id: str
-    action: Action
-    source: Literal["machine", "review"]
-    status: ActionStatus
-    requested_by: str
-    requested_at: datetime
-
-
-class EventView(msgspec.Struct, frozen=True, kw_only=True):
-    sequence: int
-    at: datetime
-    type: str
-    actor: str
-    request_id: str
-    data: dict[str, Any]
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-
-
-class IssueView(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    type: IssueType
-    status: Status
-    priority: Priority
-    customer_id: str
-    transaction_id: str
-    details: dict[str, Any]
-    attempts: int
-    failure_reason: str | None
-    opened_by: str
-    created_at: datetime
-    updated_at: datetime
-    resolved_at: datetime | None
-
-    @classmethod
-    def of(cls, issue: Issue) -> "IssueView":
-        return cls(**_plain(issue))
-
-
-class DecidedBriefly(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    action: Action
-    confidence: Annotated[int, Meta(ge=0, le=100)]
-    routing: Routing
-    policy_applied: str
-
-
-class ListedIssue(IssueView, frozen=True, kw_only=True):
-    decision: DecidedBriefly | None
-
-    @classmethod
-    def listed(cls, item: Listed) -> "ListedIssue":
-        brief = item.decision
-        return cls(
-            **_plain(item.issue),
-            decision=None
-            if brief is None
-            else DecidedBriefly(
-                id=str(brief.id),
-                action=brief.action,
-                confidence=brief.confidence,
-                routing=brief.routing,
-                policy_applied=brief.policy_applied,
-            ),
-        )
-
-
-class IssuePage(msgspec.Struct, frozen=True):
-    items: Sequence[ListedIssue]
-    next_cursor: str | None
-
-
-class IssueStory(IssueView, frozen=True, kw_only=True):
-    """An issue with everything that happened to it."""
-
-    decision: DecisionView | None
-    review: ReviewView | None
-    action: ActionView | None
-    history: Sequence[EventView]
-
-    @classmethod
-    def told(cls, story: Story) -> "IssueStory":
-        action = story.action
-        return cls(
-            **_plain(story.issue),
-            decision=None if story.decision is None else DecisionView.of(story.decision),
-            review=None if story.review is None else ReviewView.of(story.review),
-            action=None
-            if action is None
-            else ActionView(
-                id=str(action.id),
-                action=action.action,
-                source=cast("Literal['machine', 'review']", action.source),
-                status=action.status,
-                requested_by=action.requested_by,
-                requested_at=action.requested_at,
-            ),
-            history=[
-                EventView(
-                    sequence=event.sequence,
-                    at=event.at,
-                    type=event.type,
-                    actor=event.actor,
-                    request_id=event.request_id,
-                    data=event.data,
-                    before=event.before,
-                    after=event.after,
-                )
-                for event in story.history
-            ],
-        )
-
-
 def opening(cause: Cause, body: IssueRequest, *, key: str) -> OpenIssue:
     """A request as the use-case takes it."""
     return OpenIssue(
         cause=cause,
         idempotency_key=key,
-        type=_TYPE[type(body)],
+        type=IssueType(str(body.__struct_config__.tag)),
         customer_id=body.customer_id,
         transaction_id=body.transaction_id,
         details=body.details,
@@ -353,16 +169,6 @@ async def create_review(
         comment=body.comment,
     )
     return ReviewView.of(review)
-
-
-@lru_cache(maxsize=1)
-def _issue_fields() -> tuple[str, ...]:
-    return IssueView.__struct_fields__
-
-
-def _plain(issue: Issue) -> dict[str, Any]:
-    fields = {name: getattr(issue, name) for name in _issue_fields()}
-    return fields | {"id": str(issue.id)}
 
 
 def _issue_id(text: str) -> IssueId:

@@ -37,8 +37,15 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, key: ApiKey) -> "KeyView":
-        fields = {name: getattr(key, name) for name in KeyView.__struct_fields__}
-        return cls(**fields | {"id": str(key.id)})
+        return cls(
+            id=str(key.id),
+            name=key.name,
+            role=key.role,
+            created_by=key.created_by,
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+        )
 
 
 class NewKey(msgspec.Struct, frozen=True):

@@ -159,9 +159,7 @@ def invalid_body(error: msgspec.ValidationError) -> InvalidRequest:
     path = where[1] if where else ""
     if named := _NAMED.search(message):
         path = f"{path}.{named[1]}" if path else named[1]
-    problem = InvalidRequest.field(path or "body", message)
-    assert isinstance(problem, InvalidRequest)  # noqa: S101
-    return problem
+    return InvalidRequest.field(path or "body", message)
 
 
 def _parameters(error: ValidationException) -> InvalidRequest:

@@ -1,6 +1,6 @@
 """Which database a command works on, and starting the embedded one where there is none."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def server_of(settings: Settings) -> EmbeddedServer:
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def database(settings: Settings) -> Generator[str]:
     """The URL of the database, for as long as the block runs.
 
     DATABASE_URL where it is set; else the embedded server: the one that runs already, or one

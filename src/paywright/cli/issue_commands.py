@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from paywright.api.issues import IssueRequest, IssueStory, opening, render_opened
+from paywright.api.issue_views import IssueStory
+from paywright.api.issues import IssueRequest, opening, render_opened
 from paywright.cli import prepare
 from paywright.cli.console import out, print_json
 from paywright.cli.demo import decisions_table

@@ -3,7 +3,7 @@
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
@@ -225,7 +225,7 @@ def _stop(installation: Installation) -> None:
 
 
 @contextmanager
-def _step(name: str) -> Iterator[list[str]]:
+def _step(name: str) -> Generator[list[str]]:
     """Show a step while it is under way, and how it went."""
     said: list[str] = []
     started = time.perf_counter()
@@ -239,7 +239,7 @@ def _step(name: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def _signals() -> Generator[None]:
     """Turn SIGINT, SIGTERM and SIGHUP into Interrupted."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -255,7 +255,7 @@ def _signals() -> Iterator[None]:
 
 
 @contextmanager
-def _ignoring_signals() -> Iterator[None]:
+def _ignoring_signals() -> Generator[None]:
     """Ctrl-C pressed twice must not leave half of it running."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}

@@ -5,7 +5,7 @@ page at its `type` URI says. Codes are stable: clients may match on them.
 """
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
@@ -38,9 +38,9 @@ class Problem(Exception):
         return (cls.__doc__ or cls.__name__).splitlines()[0].rstrip(".")
 
     @classmethod
-    def field(cls, field: str, message: str, **extra: object) -> "Problem":
+    def field(cls, field: str, message: str) -> Self:
         """This problem, about one field of the request."""
-        return cls(f"{field}: {message}", errors=[FieldError(field, message)], **extra)
+        return cls(f"{field}: {message}", errors=[FieldError(field, message)])
 
 
 class Malformed(Problem):

@@ -1,7 +1,7 @@
 """The connection pool and the transaction. Whoever holds a `Tx` reads and writes; nobody else
 commits."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -91,13 +91,13 @@ class Database:
         return cls(pool)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
+    async def transaction(self) -> AsyncGenerator[Tx]:
         """Commit when the block ends, roll back when it raises."""
         async with self.pool.acquire() as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Tx]:
+    async def snapshot(self) -> AsyncGenerator[Tx]:
         """A read-only transaction that sees one moment: for answers made of several queries."""
         async with (
             self.pool.acquire() as connection,

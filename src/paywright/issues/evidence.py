@@ -5,7 +5,7 @@ from datetime import datetime
 
 from paywright.customers import store as customers
 from paywright.db.pool import Tx
-from paywright.issues import store
+from paywright.issues import evidence_store
 from paywright.issues.facts import CustomerFacts, Facts, TransactionFacts
 from paywright.issues.model import Issue
 from paywright.payments import store as payments
@@ -21,12 +21,12 @@ async def gather_facts(tx: Tx, issues: Sequence[Issue], *, at: datetime) -> list
     known = await customers.known(tx, customer_ids)
     counts = await payments.customer_counts(tx, customer_ids)
     charges = await payments.charges_by_reference(tx, references)
-    records = await store.customer_records(tx, customer_ids, at=at)
+    records = await evidence_store.customer_records(tx, customer_ids, at=at)
     facts = []
     for issue in issues:
         customer = known[issue.customer_id]
         payment_counts = counts.get(issue.customer_id, payments.CustomerCounts(0, 0))
-        record = records.get(issue.customer_id, store.CustomerRecord(0, 0, 1))
+        record = records.get(issue.customer_id, evidence_store.CustomerRecord(0, 0, 1))
         own_dispute = 1 if issue.type == "dispute" else 0
         facts.append(
             Facts(

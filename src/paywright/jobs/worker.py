@@ -27,6 +27,7 @@ POLICY = RetryPolicy(
 _REBUILD = RetryPolicy(
     attempts_max=2**31, delay_first=timedelta(seconds=0.5), delay_max=timedelta(seconds=15)
 )
+_CANCELS_MAX = 50
 
 
 def _now() -> datetime:
@@ -71,7 +72,6 @@ class Worker:
             jitter=jitter,
         )
         self._stopping = asyncio.Event()
-        self._stopped = asyncio.Event()
         self._managers: dict[str, QueueManager] = {}
         self._executors: list[Executor] = []
         self._lanes: set[asyncio.Task[None]] = set()
@@ -92,11 +92,9 @@ class Worker:
             self._start_lane("batch", batch, size, 4 * size)
         log.info("jobs.worker_started", tasks=sorted(self._registry.jobs))
         try:
-            await asyncio.gather(*self._lanes, return_exceptions=True)
+            await asyncio.wait(self._lanes)
         finally:
-            for lane in self._lanes:
-                lane.cancel()
-            self._stopped.set()
+            await self._abandon()
             log.info("jobs.worker_stopped")
 
     async def stop(self, timeout: timedelta) -> bool:  # noqa: ASYNC109 - the jobs', not ours
@@ -111,15 +109,27 @@ class Worker:
         if not self._lanes:
             return True
         _, late = await asyncio.wait(self._lanes, timeout=timeout.total_seconds())
-        if late:
-            log.warning("jobs.abandoned", lanes=len(late))
-            self._shared.outage.abandon()
+        await self._abandon()
+        return not late
+
+    async def _abandon(self) -> None:
+        """Cancel what is left of the lanes; what they hold is for others to take over."""
+        late = {lane for lane in self._lanes if not lane.done()}
+        if not late:
+            return
+        log.warning("jobs.abandoned", lanes=len(late))
+        self._stopping.set()
+        self._shared.outage.abandon()
+        for executor in self._executors:
+            executor.cancel()
+        for _ in range(_CANCELS_MAX):
+            # Again and again: the first makes the manager wait for its jobs, only the next ends
+            # that.
             for lane in late:
                 lane.cancel()
-            for executor in self._executors:
-                executor.cancel()
-            await asyncio.wait(late, timeout=5)
-        return not late
+            _, late = await asyncio.wait(late, timeout=0.1)
+            if not late:
+                return
 
     def _start_lane(self, name: str, jobs: Sequence[Job], size: int, tasks_max: int) -> None:
         async def lane() -> None:

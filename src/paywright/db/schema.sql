@@ -1,0 +1,564 @@
+-- Made by `make schema` from the migrations. To be read, not to be edited.
+CREATE TYPE public.pgqueuer_status AS ENUM (
+    'queued',
+    'picked',
+    'successful',
+    'exception',
+    'canceled',
+    'deleted',
+    'failed'
+);
+
+CREATE FUNCTION public.events_ensure_partitions(months_ahead integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    month  timestamp := date_trunc('month', now() at time zone 'UTC');
+    name   text;
+    made   integer := 0;
+begin
+    for i in 0..months_ahead loop
+        name := 'events_' || to_char(month + make_interval(months => i), 'YYYY_MM');
+        if to_regclass(name) is null then
+            execute format(
+                'create table %I partition of events for values from (%L) to (%L)', name,
+                (month + make_interval(months => i)) at time zone 'UTC',
+                (month + make_interval(months => i + 1)) at time zone 'UTC');
+            execute format(
+                'create trigger events_no_truncate before truncate on %I'
+                ' for each statement execute function events_refuse_change()', name);
+            made := made + 1;
+        end if;
+    end loop;
+    return made;
+end $$;
+
+CREATE FUNCTION public.events_refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'events are append-only: % refused', lower(tg_op)
+        using errcode = 'integrity_constraint_violation';
+end $$;
+
+CREATE FUNCTION public.fn_pgqueuer_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    to_emit BOOLEAN := false;  -- Flag to decide whether to emit a notification
+BEGIN
+    -- Check operation type and set the emit flag accordingly
+    IF TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW THEN
+        to_emit := true;
+    ELSIF TG_OP = 'DELETE' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'INSERT' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        to_emit := true;
+    END IF;
+
+    -- Perform notification if the emit flag is set
+    IF to_emit THEN
+        PERFORM pg_notify(
+            'ch_pgqueuer',
+            json_build_object(
+                'channel', 'ch_pgqueuer',
+                'operation', lower(TG_OP),
+                'sent_at', NOW(),
+                'table', TG_TABLE_NAME,
+                'type', 'table_changed_event'
+            )::text
+        );
+    END IF;
+
+    -- Return appropriate value based on the operation
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    ELSE
+        RETURN NULL; -- For TRUNCATE and other non-row-specific contexts
+    END IF;
+
+END;
+$$;
+
+CREATE TABLE public.api_keys (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    secret_hash bytea NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT api_keys_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'dispatcher'::text, 'approver'::text, 'reviewer'::text, 'operator'::text, 'admin'::text]))),
+    CONSTRAINT api_keys_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+CREATE TABLE public.events (
+    sequence bigint NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    type text NOT NULL,
+    subject text NOT NULL,
+    actor text NOT NULL,
+    ip inet,
+    request_id text NOT NULL,
+    data jsonb NOT NULL,
+    before jsonb,
+    after jsonb,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT events_type_check CHECK ((type ~ '^[a-z_]+\.[a-z_]+$'::text))
+)
+PARTITION BY RANGE (at);
+
+CREATE VIEW public.audit_log AS
+ SELECT sequence,
+    at,
+    actor,
+    ip,
+    request_id,
+    type AS action,
+    subject,
+    before,
+    after,
+    data
+   FROM public.events;
+
+CREATE TABLE public.customers (
+    id text NOT NULL,
+    name bytea,
+    email bytea,
+    phone bytea,
+    email_index bytea,
+    country text,
+    customer_since timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT customers_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT customers_id_check CHECK ((id ~ '^[A-Za-z0-9_-]{1,64}$'::text))
+);
+
+CREATE TABLE public.decisions (
+    id uuid NOT NULL,
+    issue_id uuid NOT NULL,
+    action text NOT NULL,
+    confidence smallint NOT NULL,
+    reasoning text NOT NULL,
+    policy_applied text NOT NULL,
+    policy_version text NOT NULL,
+    engine text NOT NULL,
+    routing text NOT NULL,
+    inputs jsonb NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    CONSTRAINT decisions_action_check CHECK ((action = ANY (ARRAY['approve_retry'::text, 'approve_refund'::text, 'send_reminder'::text, 'reject'::text, 'escalate'::text]))),
+    CONSTRAINT decisions_confidence_check CHECK (((confidence >= 0) AND (confidence <= 100))),
+    CONSTRAINT decisions_engine_check CHECK ((engine = ANY (ARRAY['rules'::text, 'ai'::text]))),
+    CONSTRAINT decisions_routing_check CHECK ((routing = ANY (ARRAY['auto_resolve'::text, 'human_review'::text, 'escalate'::text])))
+);
+
+CREATE VIEW public.event_log AS
+ SELECT sequence,
+    id,
+    type,
+    subject,
+    data,
+    at
+   FROM public.events;
+
+CREATE SEQUENCE public.events_sequence
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.events_sequence OWNED BY public.events.sequence;
+
+CREATE TABLE public.events_default (
+    sequence bigint DEFAULT nextval('public.events_sequence'::regclass) CONSTRAINT events_sequence_not_null NOT NULL,
+    id uuid CONSTRAINT events_id_not_null NOT NULL,
+    at timestamp with time zone CONSTRAINT events_at_not_null NOT NULL,
+    type text CONSTRAINT events_type_not_null NOT NULL,
+    subject text CONSTRAINT events_subject_not_null NOT NULL,
+    actor text CONSTRAINT events_actor_not_null NOT NULL,
+    ip inet,
+    request_id text CONSTRAINT events_request_id_not_null NOT NULL,
+    data jsonb CONSTRAINT events_data_not_null NOT NULL,
+    before jsonb,
+    after jsonb,
+    xid xid8 DEFAULT pg_current_xact_id() CONSTRAINT events_xid_not_null NOT NULL,
+    CONSTRAINT events_type_check CHECK ((type ~ '^[a-z_]+\.[a-z_]+$'::text))
+);
+
+CREATE TABLE public.idempotency_keys (
+    scope text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status smallint NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
+);
+
+CREATE TABLE public.issue_actions (
+    id uuid NOT NULL,
+    issue_id uuid NOT NULL,
+    action text NOT NULL,
+    source text NOT NULL,
+    status text NOT NULL,
+    parameters jsonb NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT issue_actions_action_check CHECK ((action = ANY (ARRAY['approve_retry'::text, 'approve_refund'::text, 'send_reminder'::text, 'reject'::text, 'escalate'::text]))),
+    CONSTRAINT issue_actions_source_check CHECK ((source = ANY (ARRAY['machine'::text, 'review'::text]))),
+    CONSTRAINT issue_actions_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'done'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.issues (
+    id uuid NOT NULL,
+    type text NOT NULL,
+    status text NOT NULL,
+    priority text NOT NULL,
+    customer_id text NOT NULL,
+    transaction_id text NOT NULL,
+    details jsonb NOT NULL,
+    opened_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    processing_since timestamp with time zone,
+    failure_reason text,
+    resolved_at timestamp with time zone,
+    CONSTRAINT issues_check CHECK (((status = 'processing'::text) = (processing_since IS NOT NULL))),
+    CONSTRAINT issues_check1 CHECK (((status = 'failed'::text) = (failure_reason IS NOT NULL))),
+    CONSTRAINT issues_check2 CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL))),
+    CONSTRAINT issues_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'critical'::text]))),
+    CONSTRAINT issues_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'awaiting_review'::text, 'resolved'::text, 'failed'::text]))),
+    CONSTRAINT issues_type_check CHECK ((type = ANY (ARRAY['decline'::text, 'missed_installment'::text, 'dispute'::text, 'refund_request'::text])))
+);
+
+CREATE VIEW public.payment_audit_log AS
+ SELECT sequence,
+    at,
+    actor,
+    ip,
+    request_id,
+    type AS action,
+    subject,
+    before,
+    after,
+    data
+   FROM public.events
+  WHERE (subject ~~ 'pay\_%'::text);
+
+CREATE TABLE public.payments (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    status text NOT NULL,
+    reference text,
+    customer_id text,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    provider text,
+    failure_code text,
+    description text,
+    created_at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT payments_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT payments_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'vendor_payment'::text, 'charge'::text]))),
+    CONSTRAINT payments_reference_check CHECK ((reference ~ '^[A-Za-z0-9_.:-]{1,64}$'::text)),
+    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending_approval'::text, 'requires_otp'::text, 'processing'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'declined'::text, 'rejected'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
+);
+
+CREATE TABLE public.pgqueuer (
+    id bigint NOT NULL,
+    priority integer NOT NULL,
+    queue_manager_id uuid,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    execute_after timestamp with time zone DEFAULT now() NOT NULL,
+    status public.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL,
+    dedupe_key text,
+    payload bytea,
+    headers jsonb,
+    attempts integer DEFAULT 0 NOT NULL,
+    slot bigint
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
+
+CREATE SEQUENCE public.pgqueuer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.pgqueuer_id_seq OWNED BY public.pgqueuer.id;
+
+CREATE TABLE public.pgqueuer_log (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    job_id bigint NOT NULL,
+    status public.pgqueuer_status NOT NULL,
+    priority integer NOT NULL,
+    entrypoint text NOT NULL,
+    traceback jsonb,
+    aggregated boolean DEFAULT false
+);
+
+ALTER TABLE public.pgqueuer_log ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.pgqueuer_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.pgqueuer_schedules (
+    id bigint NOT NULL,
+    expression text NOT NULL,
+    entrypoint text NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    next_run timestamp with time zone DEFAULT now() NOT NULL,
+    last_run timestamp with time zone,
+    status public.pgqueuer_status DEFAULT 'queued'::public.pgqueuer_status
+);
+
+CREATE SEQUENCE public.pgqueuer_schedules_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.pgqueuer_schedules_id_seq OWNED BY public.pgqueuer_schedules.id;
+
+CREATE TABLE public.pgqueuer_statistics (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT date_trunc('sec'::text, now()) NOT NULL,
+    count bigint NOT NULL,
+    priority integer NOT NULL,
+    status public.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL
+);
+
+CREATE SEQUENCE public.pgqueuer_statistics_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
+
+CREATE TABLE public.reviews (
+    id uuid NOT NULL,
+    issue_id uuid NOT NULL,
+    decision text NOT NULL,
+    outcome text NOT NULL,
+    machine_action text NOT NULL,
+    action text,
+    comment text,
+    reviewer text NOT NULL,
+    reviewed_at timestamp with time zone NOT NULL,
+    CONSTRAINT reviews_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'modify'::text, 'reject'::text]))),
+    CONSTRAINT reviews_outcome_check CHECK ((outcome = ANY (ARRAY['agreed'::text, 'modified'::text, 'rejected'::text])))
+);
+
+CREATE TABLE public.rule_set_activations (
+    sequence bigint NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    activated_by text NOT NULL,
+    activated_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.rule_set_activations ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rule_set_activations_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.rule_sets (
+    name text NOT NULL,
+    version text NOT NULL,
+    source text NOT NULL,
+    loaded_by text NOT NULL,
+    loaded_at timestamp with time zone NOT NULL,
+    CONSTRAINT rule_sets_name_check CHECK ((name ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT rule_sets_version_check CHECK ((version ~ '^[0-9a-f]{12}$'::text))
+);
+
+CREATE TABLE public.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.events ATTACH PARTITION public.events_default DEFAULT;
+
+ALTER TABLE ONLY public.events ALTER COLUMN sequence SET DEFAULT nextval('public.events_sequence'::regclass);
+
+ALTER TABLE ONLY public.pgqueuer ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_id_seq'::regclass);
+
+ALTER TABLE ONLY public.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_schedules_id_seq'::regclass);
+
+ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_statistics_id_seq'::regclass);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.decisions
+    ADD CONSTRAINT decisions_issue_id_key UNIQUE (issue_id);
+
+ALTER TABLE ONLY public.decisions
+    ADD CONSTRAINT decisions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (sequence, at);
+
+ALTER TABLE ONLY public.events_default
+    ADD CONSTRAINT events_default_pkey PRIMARY KEY (sequence, at);
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (scope, key);
+
+ALTER TABLE ONLY public.issue_actions
+    ADD CONSTRAINT issue_actions_issue_id_key UNIQUE (issue_id);
+
+ALTER TABLE ONLY public.issue_actions
+    ADD CONSTRAINT issue_actions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.issues
+    ADD CONSTRAINT issues_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_reference_key UNIQUE (reference);
+
+ALTER TABLE ONLY public.pgqueuer_log
+    ADD CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pgqueuer
+    ADD CONSTRAINT pgqueuer_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_expression_entrypoint_key UNIQUE (expression, entrypoint);
+
+ALTER TABLE ONLY public.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pgqueuer_statistics
+    ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.reviews
+    ADD CONSTRAINT reviews_issue_id_key UNIQUE (issue_id);
+
+ALTER TABLE ONLY public.reviews
+    ADD CONSTRAINT reviews_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.rule_set_activations
+    ADD CONSTRAINT rule_set_activations_pkey PRIMARY KEY (sequence);
+
+ALTER TABLE ONLY public.rule_sets
+    ADD CONSTRAINT rule_sets_pkey PRIMARY KEY (name, version);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+CREATE INDEX customers_email ON public.customers USING btree (email_index) WHERE (email_index IS NOT NULL);
+
+CREATE INDEX events_subject ON ONLY public.events USING btree (subject, sequence);
+
+CREATE INDEX events_default_subject_sequence_idx ON public.events_default USING btree (subject, sequence);
+
+CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING brin (created_at);
+
+CREATE INDEX issue_actions_open ON public.issue_actions USING btree (requested_at) WHERE (status = 'requested'::text);
+
+CREATE INDEX issues_customer ON public.issues USING btree (customer_id, id DESC);
+
+CREATE INDEX issues_status ON public.issues USING btree (status, id DESC);
+
+CREATE INDEX payments_customer ON public.payments USING btree (customer_id, created_at DESC);
+
+CREATE INDEX pgqueuer_ep_ea_idx ON public.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::public.pgqueuer_status);
+
+CREATE INDEX pgqueuer_ep_prio_id_idx ON public.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::public.pgqueuer_status);
+
+CREATE INDEX pgqueuer_log_created ON public.pgqueuer_log USING btree (created);
+
+CREATE INDEX pgqueuer_log_job_id_status ON public.pgqueuer_log USING btree (job_id, created DESC);
+
+CREATE INDEX pgqueuer_log_not_aggregated ON public.pgqueuer_log USING btree ((1)) WHERE (NOT aggregated);
+
+CREATE INDEX pgqueuer_log_status ON public.pgqueuer_log USING btree (status);
+
+CREATE INDEX pgqueuer_picked_heartbeat_idx ON public.pgqueuer USING btree (heartbeat) WHERE (status = 'picked'::public.pgqueuer_status);
+
+CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON public.pgqueuer USING btree (entrypoint, slot) WHERE ((status = 'picked'::public.pgqueuer_status) AND (slot IS NOT NULL));
+
+CREATE INDEX pgqueuer_priority_id_id1_idx ON public.pgqueuer USING btree (priority, id DESC) INCLUDE (id) WHERE (status = 'queued'::public.pgqueuer_status);
+
+CREATE INDEX pgqueuer_queue_manager_id_idx ON public.pgqueuer USING btree (queue_manager_id) WHERE (queue_manager_id IS NOT NULL);
+
+CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON public.pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
+
+CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::public.pgqueuer_status, 'picked'::public.pgqueuer_status])) AND (dedupe_key IS NOT NULL));
+
+CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
+
+CREATE INDEX rule_set_activations_name ON public.rule_set_activations USING btree (name, sequence DESC);
+
+ALTER INDEX public.events_pkey ATTACH PARTITION public.events_default_pkey;
+
+ALTER INDEX public.events_subject ATTACH PARTITION public.events_default_subject_sequence_idx;
+
+CREATE TRIGGER events_append_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.events_refuse_change();
+
+CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.events_refuse_change();
+
+CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON public.events_default FOR EACH STATEMENT EXECUTE FUNCTION public.events_refuse_change();
+
+CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION public.fn_pgqueuer_changed();
+
+ALTER TABLE ONLY public.decisions
+    ADD CONSTRAINT decisions_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES public.issues(id);
+
+ALTER TABLE ONLY public.issue_actions
+    ADD CONSTRAINT issue_actions_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES public.issues(id);
+
+ALTER TABLE ONLY public.issues
+    ADD CONSTRAINT issues_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.reviews
+    ADD CONSTRAINT reviews_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES public.issues(id);
+
+ALTER TABLE ONLY public.rule_set_activations
+    ADD CONSTRAINT rule_set_activations_name_version_fkey FOREIGN KEY (name, version) REFERENCES public.rule_sets(name, version);
