@@ -1,15 +1,23 @@
 """Build the application once, from settings. The only place that knows every part."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from paywright.core.backoff import RetryPolicy
 from paywright.crypto import KeyRing, development_key
-from paywright.db.pool import Database
+from paywright.db.pool import Database, DatabaseUnavailable
 from paywright.issues import rules_engine
 from paywright.issues.route import Thresholds, thresholds
 from paywright.rulesets.cache import RuleSetCache
 from paywright.settings import Settings
+
+log = structlog.get_logger()
+
+_DATABASE_PATIENCE_S = 60
+_DATABASE_RETRIES_PER_S = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,17 @@ async def build(settings: Settings, *, url: str, application: str) -> App:
             confidence_threshold=settings.confidence_threshold,
         ),
     )
+
+
+async def build_patiently(settings: Settings, *, url: str, application: str) -> App:
+    """The same for a server: a database that is not up yet is waited for, a minute at most."""
+    for _ in range(_DATABASE_PATIENCE_S * _DATABASE_RETRIES_PER_S):
+        try:
+            return await build(settings, url=url, application=application)
+        except DatabaseUnavailable as error:
+            log.warning("database.awaited", application=application, reason=str(error))
+            await asyncio.sleep(1 / _DATABASE_RETRIES_PER_S)
+    return await build(settings, url=url, application=application)
 
 
 def key_ring(settings: Settings) -> KeyRing:

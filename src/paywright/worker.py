@@ -9,7 +9,7 @@ from paywright.issues import jobs as issue_jobs
 from paywright.jobs.registry import REGISTRY
 from paywright.jobs.worker import Worker
 from paywright.settings import Settings
-from paywright.wiring import build, job_policy
+from paywright.wiring import build_patiently, job_policy
 
 # Importing them has put their jobs and schedules into the registry.
 JOBS = (housekeeping, issue_jobs)
@@ -17,7 +17,7 @@ JOBS = (housekeeping, issue_jobs)
 
 async def run_worker(settings: Settings, *, url: str) -> bool:
     """Work until SIGTERM or SIGINT; whether everything under way was finished in time."""
-    app = await build(settings, url=url, application="paywright-worker")
+    app = await build_patiently(settings, url=url, application="paywright-worker")
     worker = Worker(
         app.db,
         app,

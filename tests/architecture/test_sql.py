@@ -29,9 +29,11 @@ def _calls() -> list[tuple[str, Path, ast.Call]]:
         where = path.relative_to(SOURCE).as_posix()
         if where.startswith(EXEMPT):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in CALLS:
-                found.append((f"{where}:{node.lineno}", path, node))
+        found += [
+            (f"{where}:{node.lineno}", path, node)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in CALLS
+        ]
     return found
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 from structlog.testing import capture_logs
 from tests.jobs.working import LEASE, until, working
@@ -31,7 +32,7 @@ async def test_a_fleet_does_a_chore_once_a_period(db: Database) -> None:
     async with working(db, registry), working(db, registry), working(db, registry):
         await until(enough)
     assert most == 1
-    gaps = [after - before for before, after in zip(starts, starts[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(starts)]
     assert min(gaps) > 0.4
 
 

@@ -46,10 +46,10 @@ async def get_agreement(
     cause: Cause,
     since: datetime | None = None,
     until: datetime | None = None,
-    issue_type: IssueType | None = None,
+    type: IssueType | None = None,
 ) -> AgreementReport:
     """Agreement of people with the machine, by type, policy version and engine."""
-    rows = await agreement(app.db, cause, since=since, until=until, type=issue_type)
+    rows = await agreement(app.db, cause, since=since, until=until, type=type)
     return AgreementReport(
         total=AgreementView(**_figures(rows)),
         rows=[

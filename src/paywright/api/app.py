@@ -14,6 +14,7 @@ from paywright import __version__
 from paywright.api import analytics, customers, docs, health, issues, jobs, keys, rules
 from paywright.api.auth import Doorkeeper, cause_of, guard
 from paywright.api.edge import Edge
+from paywright.api.openapi import describe
 from paywright.api.problems import explain
 from paywright.batching import Coalescer
 from paywright.issues.open import open_issues
@@ -29,13 +30,25 @@ V1 = [
 ]
 
 
+_DESCRIPTION = OpenAPIConfig(
+    title="Paywright",
+    version=__version__,
+    description="Payment operations. Amounts are in minor units, times RFC 3339 in UTC.",
+    use_handler_docstrings=True,
+)
+
+
 def create_api(app: App) -> ASGIApp:
     """The ASGI application over the parts that `wiring` built."""
     return Edge(create_litestar(app))
 
 
-def create_litestar(app: App) -> Litestar:
-    """The application without its edge: for tests that look at its routes."""
+def create_litestar(app: App, *, described: bool = False) -> Litestar:
+    """The application without its edge.
+
+    described: with Litestar's own OpenAPI routes, whose pages load their scripts from other hosts:
+               only ever to be asked for its description, never to be served
+    """
     settings = app.settings
     state = State(
         {
@@ -44,6 +57,7 @@ def create_litestar(app: App) -> Litestar:
                 limit=settings.rate_limit_max,
                 window_s=settings.rate_limit_window_ms / 1000,
             ),
+            "describe": lambda: describe(create_litestar(app, described=True)),
             "open_issue": Coalescer(
                 partial(open_issues, app.db, render=issues.render_opened), batch_max=256
             ),
@@ -66,14 +80,7 @@ def create_litestar(app: App) -> Litestar:
         state=state,
         lifespan=[lifespan],
         request_max_body_size=settings.request_body_max_bytes,
-        openapi_config=OpenAPIConfig(
-            title="Paywright",
-            version=__version__,
-            description="Payment operations. Amounts are in minor units, times RFC 3339 in UTC.",
-            path="/unused",
-            use_handler_docstrings=True,
-            render_plugins=[],
-        ),
+        openapi_config=_DESCRIPTION if described else None,
         logging_config=None,
         debug=False,
     )

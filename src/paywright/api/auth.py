@@ -13,7 +13,7 @@ from litestar.types import Scope
 from paywright.api.limits import RateLimiter
 from paywright.core.actor import Actor, Permission
 from paywright.core.cause import Cause
-from paywright.core.errors import TooMany
+from paywright.core.errors import Forbidden, Problem, TooMany
 from paywright.db.pool import Database
 from paywright.identity.authenticate import authenticate_key
 from paywright.telemetry import metrics
@@ -30,6 +30,16 @@ class RateLimited(TooMany):
 
     Wait for the seconds in `Retry-After`. The limit counts by API key and by address.
     """
+
+
+class RouteClosed(Forbidden):
+    """The route names no permission, so nobody has it."""
+
+
+class OptionsRefused(Problem):
+    """The path does not know the method OPTIONS: pages of other sites may not call us."""
+
+    status = 405
 
 
 class Doorkeeper:
@@ -79,7 +89,11 @@ class Doorkeeper:
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let nobody in whom the route does not name. A route that names nothing lets nobody in."""
-    wanted = handler.opt["permission"]
+    wanted = handler.opt.get("permission")
+    if wanted is None:
+        if connection.scope.get("method") == "OPTIONS":  # the framework's own, for every path
+            raise OptionsRefused
+        raise RouteClosed
     doorkeeper: Doorkeeper = connection.app.state.doorkeeper
     if wanted == PUBLIC:
         return

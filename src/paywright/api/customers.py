@@ -8,7 +8,7 @@ from litestar import Request, Response, get, put
 from msgspec import Meta
 
 from paywright.api.problems import InvalidRequest
-from paywright.api.requests import CustomerRef, LongText, Reference, Text, read_body
+from paywright.api.requests import END, CustomerRef, LongText, Reference, Text, read_body
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
 from paywright.core.currencies import EXPONENT
@@ -16,7 +16,7 @@ from paywright.core.ids import PaymentId
 from paywright.core.money import MINOR_MAX, Money
 from paywright.customers.model import Customer
 from paywright.customers.register import get_customer, register_customer
-from paywright.payments.model import Charge, Status
+from paywright.payments.model import Charge, PaymentStatus
 from paywright.payments.record import get_charge, record_charge
 from paywright.wiring import App
 
@@ -24,9 +24,9 @@ AwareTime = Annotated[datetime, Meta(tz=True)]
 Email = Annotated[
     str, Meta(max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+\.[^@\s\u0000]+$")
 ]
-Phone = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164.")]
-Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
-CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
+Phone = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}" + END, description="E.164.")]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}" + END, description="ISO 3166-1 alpha-2.")]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + END, description="ISO 4217.")]
 AmountMinor = Annotated[int, Meta(gt=0, le=MINOR_MAX, description="Minor units: cents.")]
 
 
@@ -53,7 +53,7 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
 
 class TransactionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     customer_id: CustomerRef
-    status: Status
+    status: PaymentStatus
     amount_minor: AmountMinor
     currency: CurrencyCode
     created_at: AwareTime
@@ -66,7 +66,7 @@ class TransactionView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     reference: str
     customer_id: str
-    status: Status
+    status: PaymentStatus
     amount_minor: int
     currency: str
     provider: str | None

@@ -14,7 +14,6 @@ from litestar import MediaType, Request, Response, get
 from litestar.static_files import create_static_files_router
 
 from paywright.api.auth import PUBLIC
-from paywright.api.openapi import describe
 from paywright.api.problems import DOCS, NoSuchPath
 from paywright.core.errors import Problem
 
@@ -47,7 +46,7 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The API's description, for machines."""
     state = request.app.state
     if "openapi" not in state:
-        state.openapi = msgspec.json.encode(describe(request.app))
+        state.openapi = msgspec.json.encode(state.describe())
     return Response(state.openapi, media_type="application/json")
 
 

@@ -9,6 +9,7 @@ from litestar.params import Parameter
 from paywright.api.issue_views import IssuePage, IssueStory, IssueView, ListedIssue, ReviewView
 from paywright.api.problems import InvalidRequest
 from paywright.api.requests import (
+    END,
     CustomerRef,
     IdempotencyKey,
     LongText,
@@ -129,14 +130,14 @@ async def get_issues(
     app: App,
     cause: Cause,
     status: Status | None = None,
-    issue_type: Annotated[IssueType | None, Parameter(query="type", required=False)] = None,
-    customer_id: Annotated[str | None, Parameter(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None,
+    type: IssueType | None = None,
+    customer_id: Annotated[str | None, Parameter(pattern=r"^[A-Za-z0-9_-]{1,64}" + END)] = None,
     priority: Priority | None = None,
     cursor: Annotated[str | None, Parameter(max_length=200)] = None,
     limit: Annotated[int, Parameter(ge=1, le=200)] = 50,
 ) -> IssuePage:
     """List issues, newest first. `next_cursor` leads to the next page."""
-    filters = Filters(status=status, type=issue_type, customer_id=customer_id, priority=priority)
+    filters = Filters(status=status, type=type, customer_id=customer_id, priority=priority)
     page = await list_issues(app.db, cause, filters=filters, cursor=cursor, limit=limit)
     return IssuePage([ListedIssue.listed(item) for item in page.items], page.next_cursor)
 

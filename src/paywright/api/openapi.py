@@ -97,7 +97,9 @@ def _problem(description: str) -> dict[str, Any]:
 def _schema(type: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     """The schema of a type; what it refers to joins `schemas`."""
     (schema,), components = msgspec.json.schema_components([type], ref_template=_REF)
-    schemas.update(components)
+    for name, component in components.items():
+        if schemas.setdefault(name, component) != component:
+            raise AssertionError(f"two different types of the API are called {name}")
     if type is Body:
         # Members of their own come with some types of problems.
         return components["Body"]

@@ -16,12 +16,16 @@ from paywright.api.problems import (
 
 # PostgreSQL text cannot hold NUL, and no honest client sends it.
 _NO_NUL = r"^[^\u0000]*$"
+# Python's `$` also matches before a final newline; elsewhere the rest changes nothing.
+END = r"$(?!\n)"
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=_NO_NUL)]
 LongText = Annotated[str, Meta(max_length=4000, pattern=_NO_NUL)]
-Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
-CustomerRef = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-IdempotencyKey = Annotated[str, Meta(pattern=r"^[!-~]{1,255}$", description="Printable ASCII.")]
+Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}" + END)]
+CustomerRef = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}" + END)]
+IdempotencyKey = Annotated[
+    str, Meta(pattern=r"^[!-~]{1,255}" + END, description="Printable ASCII.")
+]
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 

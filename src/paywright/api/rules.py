@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, get, post
 from msgspec import Meta
 
-from paywright.api.requests import read_body
+from paywright.api.requests import END, read_body
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
 from paywright.issues import rules_engine
@@ -48,7 +48,7 @@ class LoadedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActivateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    version: Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$")]
+    version: Annotated[str, Meta(pattern=r"^[0-9a-f]{12}" + END)]
 
 
 @get("/rules/issues", opt={"permission": Permission.READ_RULES})

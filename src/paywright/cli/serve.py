@@ -1,22 +1,22 @@
 """Serve the HTTP API from this process."""
 
 import asyncio
+import signal
 import socket
-import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
 
 from paywright.api.app import create_api
 from paywright.cli.console import CommandFailed
-from paywright.db.pool import DatabaseUnavailable
 from paywright.settings import Settings
-from paywright.wiring import App, build
+from paywright.wiring import build_patiently
 
 log = structlog.get_logger()
 
 _BACKLOG = 2048
-_DATABASE_PATIENCE_S = 60.0
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -51,8 +51,8 @@ def port_refused(settings: Settings, error: OSError) -> str:
 async def serve(settings: Settings, *, url: str) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those under way."""
     door = listen(settings)
-    app = await _patiently(settings, url)
-    server = uvicorn.Server(
+    app = await build_patiently(settings, url=url, application="paywright-api")
+    server = _Server(
         uvicorn.Config(
             create_api(app),
             lifespan="on",
@@ -73,14 +73,17 @@ async def serve(settings: Settings, *, url: str) -> None:
         log.info("api.stopped")
 
 
-async def _patiently(settings: Settings, url: str) -> App:
-    """Build the application; a database that is still starting is waited for."""
-    deadline = time.monotonic() + _DATABASE_PATIENCE_S
-    while True:
+class _Server(uvicorn.Server):
+    """Ends with status 0 when it is asked to: uvicorn would raise the signal once more."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
-            return await build(settings, url=url, application="paywright-api")
-        except DatabaseUnavailable as error:
-            if time.monotonic() > deadline:
-                raise
-            log.warning("api.waiting_for_database", reason=str(error))
-            await asyncio.sleep(0.5)
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)

@@ -1,8 +1,10 @@
 """PgQueuer's queries, where its manager's own would lose, repeat or wrongly bury a job."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
@@ -12,13 +14,15 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from paywright.core.backoff import RetryPolicy
 from paywright.jobs import library, picks_store
+from paywright.jobs.driver import QueueDriver
 from paywright.jobs.isolation import admitted
 from paywright.jobs.model import clean
-from paywright.jobs.outage import Outage
 from paywright.jobs.picks_store import Pick
 
 _NO_TAKEOVER = timedelta(days=3650)
 _RELEASE_DELAY = timedelta(seconds=1)
+_SLOW_SECONDS = 0.02
+_REFRESH_SECONDS = 60.0
 
 Outcome = tuple[Job, JOB_STATUS, TracebackRecord | None]
 
@@ -56,10 +60,12 @@ class Claims(Queries):
 
     qbe: QueryBuilderEnvironment = dataclasses.field(default_factory=lambda: library.ENVIRONMENT)
     qbq: QueryQueueBuilder = dataclasses.field(default_factory=lambda: library.QUEUE)
-    outage: Outage = dataclasses.field(kw_only=True)
+    queue: QueueDriver = dataclasses.field(kw_only=True)
     policies: dict[str, RetryPolicy] = dataclasses.field(kw_only=True)
     jitter: Callable[[], float] = dataclasses.field(kw_only=True)
     running: dict[int, Job] = dataclasses.field(default_factory=dict, init=False)
+    _answer_lost: bool = dataclasses.field(default=False, init=False)
+    _refreshed_at: float = dataclasses.field(default=float("-inf"), init=False)
 
     async def dequeue(
         self,
@@ -69,18 +75,53 @@ class Claims(Queries):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
-        jobs = await super().dequeue(
-            batch_size,
-            entrypoints,
-            queue_manager_id,
-            global_concurrency_limit,
-            _NO_TAKEOVER if self.outage.ended_within(heartbeat_timeout) else heartbeat_timeout,
-        )
+        async def claim() -> list[dict[str, Any]]:
+            # An answer may have been lost, and with it jobs that are ours.
+            if self._answer_lost and (ours := await self._unanswered(queue_manager_id)):
+                return ours
+            self._answer_lost = True
+            query = self.qbq.build_dequeue_query(
+                batch_size=batch_size,
+                entrypoints=list(entrypoints),
+                concurrency_limits=[limit.concurrency_limit for limit in entrypoints.values()],
+                queue_manager_id=queue_manager_id,
+                global_concurrency_limit=global_concurrency_limit,
+                # Asked each time: the outage may have been during this very statement.
+                heartbeat_timeout=_NO_TAKEOVER
+                if self.queue.outage.costs_heartbeats(heartbeat_timeout)
+                else heartbeat_timeout,
+            )
+            began = time.monotonic()
+            rows = await self.queue.fetch_once(query.sql, *query.args)
+            self._answer_lost = False
+            if len(rows) == batch_size and time.monotonic() - began > _SLOW_SECONDS:
+                await self._refresh_statistics()
+            return rows
+
+        rows = await self.queue.outage.through(claim)
+        jobs = [Job.model_validate(row) for row in rows]
         jobs = [job for job in jobs if not self._is_running(job)]
         if jobs:
             jobs = await self._keep_apart(jobs)
             self.running.update((job.id, job) for job in jobs)
         return jobs
+
+    async def _refresh_statistics(self) -> None:
+        """Make the planner look at the queue.
+
+        A queue is empty when statistics are taken, as a rule. Of a sudden backlog of 100,000 jobs
+        each claim then sorts them all: 3,400 jobs/s instead of 11,000, until autovacuum comes by.
+        """
+        if time.monotonic() - self._refreshed_at > _REFRESH_SECONDS:
+            self._refreshed_at = time.monotonic()
+            await picks_store.refresh_statistics(self.driver)
+
+    async def _unanswered(self, queue_manager_id: QueueManagerId) -> list[dict[str, Any]]:
+        ours = await picks_store.picked_by(
+            self.driver, queue_manager_id, except_ids=list(self.running)
+        )
+        self._answer_lost = False
+        return ours
 
     def _is_running(self, job: Job) -> bool:
         """Whether the job is under way here, and was picked again because our heartbeat came late.

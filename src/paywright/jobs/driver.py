@@ -13,8 +13,8 @@ import structlog
 from pgqueuer.core.tm import TaskManager
 from pgqueuer.ports.driver import NotifyCallback
 
-from paywright.db.pool import Database, is_connection_lost
-from paywright.jobs.outage import Outage
+from paywright.db.pool import Database
+from paywright.jobs.outage import Outage, is_lost
 
 log = structlog.get_logger()
 
@@ -37,9 +37,11 @@ class QueueDriver:
         self._shutdown = asyncio.Event()
 
     async def fetch(self, query: str, *args: Any) -> list[dict[str, Any]]:
-        rows = await self.outage.through(
-            lambda: self._pool.fetch(query, *args, timeout=self._timeout)
-        )
+        return await self.outage.through(lambda: self.fetch_once(query, *args))
+
+    async def fetch_once(self, query: str, *args: Any) -> list[dict[str, Any]]:
+        """`fetch`, for one that does not bear to be sent again as it is."""
+        rows = await self._pool.fetch(query, *args, timeout=self._timeout)
         return [dict(row) for row in rows]
 
     async def execute(self, query: str, *args: Any) -> str:
@@ -83,7 +85,7 @@ class QueueDriver:
                     await self._listen_on(connection, channel, relay)
             except Exception as error:
                 # Work is found all the same: the manager looks for it every so often.
-                if not is_connection_lost(error):
+                if not is_lost(error):
                     log.exception("jobs.listener_failed")
                 attempt += 1
                 self._listening.set()

@@ -24,6 +24,12 @@ _PROBE_SECONDS = 5.0
 T = TypeVar("T")
 
 
+def is_lost(error: BaseException) -> bool:
+    """`is_connection_lost`, and what asyncpg says of a connection that is cut while the pool takes
+    it back: "cannot switch to state 15; another operation (2) is in progress"."""
+    return is_connection_lost(error) or type(error).__name__ == "InternalClientError"
+
+
 class Outage:
     """What one worker knows about outages. It logs each once, however many statements suffer."""
 
@@ -42,10 +48,11 @@ class Outage:
             try:
                 result = await statement()
             except Exception as error:
-                if self._abandoned or not is_transient(error):
+                lost = is_lost(error)
+                if self._abandoned or not (lost or is_transient(error)):
                     raise
                 attempt += 1
-                if is_connection_lost(error):
+                if lost:
                     self._begin(error)
                 await asyncio.sleep(self.delay_seconds(attempt))
             else:
@@ -68,7 +75,7 @@ class Outage:
 
         A refused or timed out connection may be anybody's: then the database is asked.
         """
-        if not (isinstance(error, DatabaseUnavailable) or is_connection_lost(error)):
+        if not (isinstance(error, DatabaseUnavailable) or is_lost(error)):
             return False
         origin = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
         return not (isinstance(origin, OSError) and await self._answers())
@@ -77,11 +84,14 @@ class Outage:
         """Wait for the server no more: from now on a lost statement raises."""
         self._abandoned = True
 
-    def ended_within(self, period: timedelta) -> bool:
-        """Whether one that was long enough to have cost heartbeats ended less than `period` ago."""
-        began, ended = self._last
-        seconds = period.total_seconds()
+    def costs_heartbeats(self, lease: timedelta) -> bool:
+        """Whether living workers may look dead: they could not, and cannot yet, show themselves.
+
+        So for the length of a lease after an outage that was long enough to matter.
+        """
         now = asyncio.get_running_loop().time()
+        began, ended = self._last if self._since is None else (self._since, now)
+        seconds = lease.total_seconds()
         return ended - began > seconds / 4 and now - ended < seconds
 
     async def _ask(self) -> int:
@@ -91,7 +101,7 @@ class Outage:
         try:
             await self._ask()
         except Exception as error:
-            if not is_connection_lost(error):
+            if not is_lost(error):
                 raise
             return False
         return True

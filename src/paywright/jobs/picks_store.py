@@ -8,6 +8,7 @@ has taken the job over meanwhile, it changes nothing.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from pgqueuer.ports.driver import Driver
@@ -43,6 +44,28 @@ async def takeovers(tx: Statements, job_ids: Sequence[int]) -> dict[int, int]:
         job_ids,
     )
     return {row["job_id"]: row["takeovers"] for row in rows}
+
+
+async def picked_by(
+    tx: Statements, queue_manager_id: UUID, *, except_ids: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The rows that a worker holds, except for those that it knows of."""
+    rows: Sequence[Any] = await tx.fetch(
+        """
+        select *
+          from pgqueuer
+         where queue_manager_id = $1 and status = 'picked' and id <> all($2::bigint[])
+         order by priority desc, id
+        """,
+        queue_manager_id,
+        except_ids,
+    )
+    return [dict(row) for row in rows]
+
+
+async def refresh_statistics(tx: Statements) -> None:
+    """Does nothing but warn where the role does not own the table."""
+    await tx.execute("analyze (skip_locked) pgqueuer")
 
 
 async def complete(tx: Statements, picks: Sequence[Pick]) -> None:

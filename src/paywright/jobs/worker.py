@@ -159,9 +159,10 @@ class Worker:
                 return
 
     async def _run_manager(self, name: str, jobs: Sequence[Job], size: int, tasks_max: int) -> None:
+        driver = self._driver()
         claims = Claims(
-            self._driver(),
-            outage=self._shared.outage,
+            driver,
+            queue=driver,
             policies={job.name: job.policy or self._shared.policy for job in jobs},
             jitter=self._shared.jitter,
         )

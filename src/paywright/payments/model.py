@@ -15,7 +15,7 @@ class Kind(StrEnum):
     CHARGE = "charge"
 
 
-class Status(StrEnum):
+class PaymentStatus(StrEnum):
     PENDING_APPROVAL = "pending_approval"
     REQUIRES_OTP = "requires_otp"
     PROCESSING = "processing"
@@ -35,7 +35,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 
     id: PaymentId
     reference: str
-    status: Status
+    status: PaymentStatus
     customer_id: str
     amount: Money
     created_at: datetime

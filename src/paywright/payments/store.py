@@ -8,7 +8,7 @@ import msgspec
 from paywright.core.ids import PaymentId
 from paywright.core.money import Money
 from paywright.db.pool import Row, Tx
-from paywright.payments.model import Charge, Status
+from paywright.payments.model import Charge, PaymentStatus
 
 
 class CustomerCounts(msgspec.Struct, frozen=True):
@@ -105,7 +105,7 @@ def _charge(row: Row) -> Charge:
     return Charge(
         id=PaymentId.of(row["id"]),
         reference=row["reference"],
-        status=Status(row["status"]),
+        status=PaymentStatus(row["status"]),
         customer_id=row["customer_id"],
         amount=Money(row["amount_minor"], row["currency"]),
         provider=row["provider"],

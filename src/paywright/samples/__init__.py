@@ -9,7 +9,7 @@ import msgspec
 from paywright.core.ids import PaymentId
 from paywright.core.money import Money
 from paywright.customers.model import Customer
-from paywright.payments.model import Charge, Status
+from paywright.payments.model import Charge, PaymentStatus
 
 
 class SampleCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class SampleCustomer(msgspec.Struct, frozen=True, kw_only=True):
 class SampleTransaction(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     customer_id: str
-    status: Status
+    status: PaymentStatus
     amount_minor: int
     currency: str
     provider: str
