@@ -276,3 +276,16 @@ async def test_a_worker_stops_in_the_middle_of_an_outage(db: Database, database_
                 await asyncio.sleep(0.2)
                 assert not await worker.stop(timedelta(seconds=0.3))
     assert await statuses(db) == {job_id: "picked"}
+
+
+async def test_a_worker_gets_on_with_two_connections(db: Database, database_url: str) -> None:
+    await make_done(db)
+    small = await Database.connect(database_url, connections_max=2)
+    await put(db, *(JobRequest(Count(n)) for n in range(20)))
+    await put(db, *(JobRequest(CountMany(n)) for n in range(20, 100)))
+    try:
+        async with working(small, counting(small)):
+            await until(lambda: drained(db))
+    finally:
+        await small.close()
+    assert await done(db) == list(range(100))

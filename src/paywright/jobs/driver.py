@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 _LISTENER_CHECK_SECONDS = 15.0
 _PROBE_SECONDS = 5.0
+# Each of two lanes keeps a connection to listen; in a smaller pool the work itself would find none.
+_LISTEN_POOL_MIN = 5
 
 
 class QueueDriver:
@@ -55,6 +57,9 @@ class QueueDriver:
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
         if self._listener is not None:
             raise RuntimeError("a lane listens once")
+        if self._pool.get_max_size() < _LISTEN_POOL_MIN:
+            log.warning("jobs.not_listening", reason="the connection pool is too small")
+            return
         self._listener = asyncio.create_task(self._listen(channel, _relay(callback)))
         await self._listening.wait()
 

@@ -42,7 +42,8 @@ class Worker:
     poll:        how often to look for work without having been notified; a job whose worker was
                  killed is taken over within `lease` + `poll`
 
-    Needs `concurrency` connections for the handlers, one for each writer of a batch job, and four.
+    Should have `concurrency` connections for the handlers, one for each writer of a batch job, and
+    four; with fewer than five it does not listen, and finds work by looking for it.
     """
 
     def __init__(

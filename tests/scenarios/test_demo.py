@@ -1,0 +1,73 @@
+"""`paywright demo`, as somebody who tries Paywright for the first time."""
+
+import json
+import re
+
+import pytest
+from tests.scenarios.house import House
+
+from paywright.samples import sample_issues
+
+pytestmark = pytest.mark.faults
+
+COUNTS = """
+    select (select count(*) from issues) as issues,
+           (select count(*) from decisions) as decisions,
+           (select count(*) from customers) as customers,
+           (select count(*) from payments) as payments,
+           (select count(*) from api_keys) as keys,
+           (select count(*) from events where type = 'issue.opened') as opened,
+           (select count(*) from events where type = 'issue.decided') as decided,
+           (select count(*) from pgqueuer) as jobs
+"""
+
+
+def rows(table: str) -> list[list[str]]:
+    lines = [line for line in table.splitlines() if "│" in line]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+
+
+def test_the_first_demo_shows_a_decision_for_every_sample(house: House) -> None:
+    demo = house.run("demo")
+    assert demo.wait() == 0, demo.said() + demo.complained()
+    assert demo.complained() == ""
+    [header, *table] = rows(demo.said())
+    assert header == ["Issue ID", "Type", "Decision", "Confidence", "Routing"]
+    assert [row[1] for row in table] == [sample.type for sample in sample_issues()]
+    for issue_id, _, action, confidence, routing in table:
+        assert re.fullmatch("iss_[0-9a-z]{26}", issue_id)
+        assert re.fullmatch(r"\d{1,3} %", confidence)
+        assert routing in {"auto_resolve", "human_review", "escalate"}
+        assert action
+    assert {row[4] for row in table} == {"auto_resolve", "human_review", "escalate"}
+    assert house.is_empty()
+
+    again = house.run("demo")
+    assert again.wait() == 0, again.said() + again.complained()
+    assert rows(again.said()) == [header, *table]
+    assert house.is_empty()
+    [counts] = house.query(COUNTS)
+    assert counts == {
+        "issues": 10, "decisions": 10, "customers": 4, "payments": 9, "keys": 6,
+        "opened": 10, "decided": 10, "jobs": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["with space/and more", "größe-支付/данные", "100%25 & 'quoted'"])
+def test_any_data_folder_will_do(house: House, name: str) -> None:
+    house = House(house.folder, data_dir=name)
+    issues = house.told("demo")["issues"]
+    assert len(issues) == 10
+    assert all(issue["decision"] for issue in issues)
+    assert house.is_empty()
+    dead = house.told("jobs", "dead")
+    assert dead == []
+
+
+def test_a_machine_gets_one_document_and_the_same_issues(lived_in: House) -> None:
+    demo = lived_in.run("demo", "--json")
+    assert demo.wait() == 0, demo.complained()
+    told = json.loads(demo.said())
+    assert told["url"] == f"http://127.0.0.1:{lived_in.port}"
+    assert [issue["type"] for issue in told["issues"]] == [s.type for s in sample_issues()]
+    assert lived_in.is_empty()
