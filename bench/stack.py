@@ -50,7 +50,7 @@ class Process:
         known = {field.upper() for field in Settings.__struct_fields__}
         env = {k: v for k, v in os.environ.items() if k not in known}
         env |= {
-            "PYTHONPATH": f"{_SOURCES}{os.pathsep}{_HERE}" + os.environ.get("XTRA",""),
+            "PYTHONPATH": f"{_SOURCES}{os.pathsep}{_HERE}",
             "PAYWRIGHT_SUPERVISOR_PID": str(os.getpid()),
             "PAYWRIGHT_DATA_DIR": str(folder / "data"),
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),

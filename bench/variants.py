@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from bench import checks, workload
-from bench.load import Loaded, post_all
+from bench.load import Loaded, LoadFailed, post_all
 from bench.stack import BenchFailed, Process, Server
 from paywright.core.ids import IssueId
 
@@ -93,7 +93,14 @@ class Run:
         secret = self._server.secret
         requests = workload.requests(count, first=self._posted, secret=secret)
         self._posted += count
-        loaded = await post_all(self.api.port, requests, connections=connections, told=self._told)
+        try:
+            loaded = await post_all(
+                self.api.port, requests, connections=connections, told=self._told
+            )
+        except LoadFailed:
+            await asyncio.sleep(1)
+            self.api.must_run()  # if it does not, its log says more
+            raise
         self.ids += checks.ids_of(loaded)
         self.wrong += checks.refusals(loaded)
         return loaded

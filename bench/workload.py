@@ -13,7 +13,12 @@ from paywright.payments.model import Charge, PaymentStatus
 
 CUSTOMERS = 2_000
 _SEED = 20_260_101
-_STATUSES = (PaymentStatus.SUCCEEDED, PaymentStatus.SUCCEEDED, PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED)
+_STATUSES = (
+    PaymentStatus.SUCCEEDED,
+    PaymentStatus.SUCCEEDED,
+    PaymentStatus.SUCCEEDED,
+    PaymentStatus.DECLINED,
+)
 _PRIORITIES = ("normal", "normal", "normal", "low", "high", "critical")
 _CODES = ("insufficient_funds", "card_expired", "do_not_honor", "stolen_card", "processing_error")
 

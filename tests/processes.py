@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import msgspec
 import psutil
 
 SOURCE = Path(__file__).parents[1] / "src"
+PACKAGES = Path(msgspec.__file__).parents[1]
 T = TypeVar("T")
 
 
@@ -65,9 +67,10 @@ class Process:
         settings = {key: str(value) for key, value in options.pop("settings", {}).items()}
         self.name = f"{command[0]}-{time.monotonic_ns()}"
         self.out, self.err = folder / f"{self.name}.out", folder / f"{self.name}.err"
-        self.port = int(settings.get("PORT", 0))
+        self.port = settings.get("PORT", "0")
         # Nothing of the developer's own environment, nor a `.env` of the working directory.
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "HOME": str(folder)}
+        path = os.pathsep.join(map(str, (SOURCE, PACKAGES)))
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "HOME": str(folder)}
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.popen = subprocess.Popen(
                 [options.pop("python", sys.executable), "-m", "paywright", *command],

@@ -115,3 +115,36 @@ async def test_closing_finishes_what_was_accepted() -> None:
     await asyncio.sleep(0)
     await coalescer.close()
     assert [task.result() for task in waiting] == [i * 2 for i in range(7)]
+
+
+async def test_work_that_is_cancelled_leaves_nobody_waiting() -> None:
+    async def work(items: Sequence[int]) -> list[int | Problem]:
+        raise asyncio.CancelledError
+
+    coalescer = Coalescer(work)
+    waiting = [asyncio.create_task(coalescer.submit(i)) for i in range(3)]
+    done, pending = await asyncio.wait(waiting, timeout=5)
+    assert not pending
+    assert all(task.cancelled() for task in done)
+
+
+async def test_an_item_that_comes_as_the_last_batch_ends_is_not_forgotten() -> None:
+    """Each is submitted in the very step of the loop in which the writer ends."""
+
+    async def work(items: Sequence[int]) -> list[int | Problem]:
+        return list(items)
+
+    coalescer = Coalescer(work)
+    loop = asyncio.get_running_loop()
+    later: list[asyncio.Task[int]] = []
+    for i in range(50):
+        first = asyncio.create_task(coalescer.submit(i))
+        await asyncio.sleep(0)  # submitted: the writer is scheduled
+        for step in range(4):  # around the step in which it ends
+            loop.call_soon(
+                lambda n=i * 4 + step: later.append(asyncio.create_task(coalescer.submit(n)))
+            )
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await first == i
+            await asyncio.gather(*later)

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from paywright.core.errors import Problem, Unavailable
 from paywright.db.pool import DatabaseUnavailable, is_connection_lost, is_transient
+from paywright.telemetry import metrics
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,6 +33,7 @@ class Coalescer(Generic[Item, Result]):
 
     work:      must be atomic and safe to repeat: a batch whose transaction failed is tried again
                whole, then item by item, so that one poisoned item cannot fail its neighbours
+    name:      of the batches, in the metrics
     batch_max: items in one batch
     queue_max: items that may wait; beyond it `submit` raises QueueFull at once
     writers:   batches that may be under way at the same time
@@ -41,15 +43,20 @@ class Coalescer(Generic[Item, Result]):
         self,
         work: Work[Item, Result],
         *,
+        name: str = "",
         batch_max: int = 256,
         queue_max: int = 10_000,
         writers: int = 1,
     ) -> None:
         self._work = work
+        self._name = name
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._writers = writers
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        # Counted by hand: a task that has ended is still in `_running` until its callbacks are
+        # called, and an item that came meanwhile would wait for nobody.
+        self._busy = 0
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item) -> Result:
@@ -61,7 +68,8 @@ class Coalescer(Generic[Item, Result]):
             raise QueueFull(f"{len(self._waiting)} requests wait", headers={"Retry-After": "1"})
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, result))
-        if len(self._running) < self._writers:
+        if self._busy < self._writers:
+            self._busy += 1
             task = asyncio.create_task(self._drain())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -78,10 +86,23 @@ class Coalescer(Generic[Item, Result]):
             await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _drain(self) -> None:
+        try:
+            await self._work_on_what_waits()
+        finally:
+            self._busy -= 1
+
+    async def _work_on_what_waits(self) -> None:
         while self._waiting:
             count = min(len(self._waiting), self._batch_max)
+            if self._name:
+                metrics.count_batch(name=self._name, size=count)
             batch = [self._waiting.popleft() for _ in range(count)]
-            outcomes = await self._outcomes([item for item, _ in batch])
+            try:
+                outcomes = await self._outcomes([item for item, _ in batch])
+            except BaseException:  # cancelled: nobody may be left waiting for ever
+                for _, result in batch:
+                    result.cancel()
+                raise
             for (_, result), outcome in zip(batch, outcomes, strict=True):
                 if result.done():  # the caller went away
                     continue
@@ -93,11 +114,11 @@ class Coalescer(Generic[Item, Result]):
     async def _outcomes(self, items: list[Item]) -> Sequence[Result | BaseException]:
         try:
             try:
-                return await self._work(items)
+                return await self._checked(items)
             except Exception as error:
                 if not is_transient(error):
                     raise
-                return await self._work(items)
+                return await self._checked(items)
         except Exception as error:
             if is_connection_lost(error):
                 lost = DatabaseUnavailable(str(error), headers={"Retry-After": "1"})
@@ -106,3 +127,9 @@ class Coalescer(Generic[Item, Result]):
             if len(items) == 1:
                 return [error]
         return [(await self._outcomes([item]))[0] for item in items]
+
+    async def _checked(self, items: list[Item]) -> Sequence[Result | Problem]:
+        results = await self._work(items)
+        if len(results) != len(items):  # else somebody would wait for ever
+            raise AssertionError(f"{len(results)} results for {len(items)} items")
+        return results

@@ -18,6 +18,8 @@ Positive = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
+_DATABASE_SCHEMES = ("postgresql://", "postgres://")
+
 
 class SettingsError(Exception):
     """A setting is missing or wrong. The text names it and says what would be right."""
@@ -26,7 +28,7 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # What runs where
     environment: Literal["development", "production"] = "development"
-    host: str = "127.0.0.1"
+    bind_address: str = "127.0.0.1"
     port: Port = 3000
     api_processes: Annotated[int, Meta(ge=1, le=64)] = 1
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -52,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     encryption_key_id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,16}\Z")] = "k1"
     rate_limit_max: Annotated[int, Meta(ge=0)] = 100  # requests in a window; 0: no limit
     rate_limit_window_ms: Milliseconds = 60_000
+    # Addresses of proxies, comma-separated, whose X-Forwarded-For is believed. Empty: nobody's.
+    trusted_proxies: str = ""
     request_body_max_bytes: Annotated[int, Meta(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     idempotency_retention_hours: Annotated[int, Meta(ge=24)] = 72
 
@@ -64,6 +68,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "AI_HUMAN_REVIEW_THRESHOLD must not be above AI_AUTO_RESOLVE_THRESHOLD "
                 f"({self.ai_human_review_threshold} > {self.ai_auto_resolve_threshold})"
+            )
+        if self.database_url and not self.database_url.startswith(_DATABASE_SCHEMES):
+            raise SettingsError(
+                "DATABASE_URL must look like postgresql://user:password@host:5432/database"
             )
         if self.environment == "production":
             for name in ("database_url", "encryption_key"):

@@ -8,11 +8,13 @@ import structlog
 
 from paywright.core.backoff import RetryPolicy
 from paywright.crypto import KeyRing, development_key
+from paywright.customers import store as customers
+from paywright.db.migrate import SchemaMismatch, missing
 from paywright.db.pool import Database, DatabaseUnavailable
 from paywright.issues import rules_engine
 from paywright.issues.route import Thresholds, thresholds
 from paywright.rulesets.cache import RuleSetCache
-from paywright.settings import Settings
+from paywright.settings import Settings, SettingsError
 
 log = structlog.get_logger()
 
@@ -34,17 +36,27 @@ class App:
         await self.db.close()
 
 
-async def build(settings: Settings, *, url: str, application: str) -> App:
+async def build(
+    settings: Settings, *, url: str, application: str, connections_max: int | None = None
+) -> App:
     """Connect, and put the parts together.
 
     url:         of the database, which `settings` leaves open for the embedded one
     application: how PostgreSQL is to list our connections
-    Raises DatabaseUnavailable, and ValueError for an unusable ENCRYPTION_KEY.
+    Raises DatabaseUnavailable, and SettingsError for an ENCRYPTION_KEY that is malformed, or is
+    not the one that the data was encrypted with.
     """
     keys = key_ring(settings)
     db = await Database.connect(
-        url, connections_max=settings.database_pool_max, application=application
+        url,
+        connections_max=connections_max or settings.database_pool_max,
+        application=application,
     )
+    try:
+        await _check_key(db, keys)
+    except BaseException:
+        await db.close()
+        raise
     return App(
         settings=settings,
         db=db,
@@ -58,23 +70,50 @@ async def build(settings: Settings, *, url: str, application: str) -> App:
     )
 
 
-async def build_patiently(settings: Settings, *, url: str, application: str) -> App:
-    """The same for a server: a database that is not up yet is waited for, a minute at most."""
-    for _ in range(_DATABASE_PATIENCE_S * _DATABASE_RETRIES_PER_S):
+async def build_patiently(
+    settings: Settings, *, url: str, application: str, connections_max: int | None = None
+) -> App:
+    """The same for a server: a database that is not up yet is waited for, a minute at most.
+
+    Raises SchemaMismatch, too, when it has not been migrated.
+    """
+    for attempt in range(_DATABASE_PATIENCE_S * _DATABASE_RETRIES_PER_S + 1):
         try:
-            return await build(settings, url=url, application=application)
+            if await missing(url):
+                raise SchemaMismatch("the schema is not up to date; run `paywright migrate`")
+            return await build(
+                settings, url=url, application=application, connections_max=connections_max
+            )
         except DatabaseUnavailable as error:
+            if attempt == _DATABASE_PATIENCE_S * _DATABASE_RETRIES_PER_S:
+                raise
             log.warning("database.awaited", application=application, reason=str(error))
             await asyncio.sleep(1 / _DATABASE_RETRIES_PER_S)
-    return await build(settings, url=url, application=application)
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _check_key(db: Database, keys: KeyRing) -> None:
+    async with db.transaction() as tx:
+        if not await customers.prove_key(tx, keys):
+            raise SettingsError(
+                f"ENCRYPTION_KEY is not the key {keys.current} that the data in this database was "
+                "encrypted with; set that one, or give the new one another ENCRYPTION_KEY_ID"
+            )
 
 
 def key_ring(settings: Settings) -> KeyRing:
     """The encryption keys: those of the settings, else ones made for this folder alone."""
-    hex_key = settings.encryption_key or development_key(
-        settings.paywright_data_dir / "encryption.key"
-    )
-    return KeyRing.from_hex(hex_key, settings.encryption_key_id)
+    folder = settings.paywright_data_dir
+    try:
+        hex_key = settings.encryption_key or development_key(folder / "encryption.key")
+        return KeyRing.from_hex(hex_key, settings.encryption_key_id)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    except OSError as error:
+        raise SettingsError(
+            f"cannot keep an encryption key in {folder.absolute()}: {error.strerror}; set "
+            "PAYWRIGHT_DATA_DIR to a folder of yours, or ENCRYPTION_KEY"
+        ) from error
 
 
 def job_policy(settings: Settings) -> RetryPolicy:

@@ -17,7 +17,13 @@ JOBS = (housekeeping, issue_jobs)
 
 async def run_worker(settings: Settings, *, url: str) -> bool:
     """Work until SIGTERM or SIGINT; whether everything under way was finished in time."""
-    app = await build_patiently(settings, url=url, application="paywright-worker")
+    app = await build_patiently(
+        settings,
+        url=url,
+        application="paywright-worker",
+        # What `Worker` needs at the least, whatever the pool of the API is sized for.
+        connections_max=max(settings.database_pool_max, settings.queue_concurrency + 5),
+    )
     worker = Worker(
         app.db,
         app,

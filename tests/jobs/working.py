@@ -19,7 +19,7 @@ from paywright.jobs.worker import Worker
 QUICK = RetryPolicy(
     attempts_max=5, delay_first=timedelta(milliseconds=20), delay_max=timedelta(milliseconds=50)
 )
-LEASE = timedelta(seconds=1)
+LEASE = timedelta(seconds=2)  # less, and a busy machine makes living workers look dead
 POLL = timedelta(seconds=0.2)
 
 
@@ -58,7 +58,7 @@ async def working(
 
 
 async def until(
-    condition: Callable[[], Awaitable[Any]], *, seconds: float = 20, what: str = "it"
+    condition: Callable[[], Awaitable[Any]], *, seconds: float = 45, what: str = "it"
 ) -> Any:
     """Poll until the condition holds; its value. Fails after the deadline."""
     deadline = time.monotonic() + seconds

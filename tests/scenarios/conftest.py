@@ -1,5 +1,6 @@
 """Fixtures of the scenarios."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ def house() -> Iterator[House]:
     """An installation that was never started."""
     with reachable_folder() as folder:
         yield House(folder)
+        for log in sorted(folder.glob("data/logs/*.log")):  # shown when the test failed
+            sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-8000:]}\n")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the scenarios share: a data folder and a port, and the command run on them as a user does."""
+"""What the scenarios share: a data folder, a port, and the command run on them as a user does."""
 
 import asyncio
 import json

@@ -3,6 +3,7 @@
 import os
 import pwd
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,13 +86,14 @@ def _as_normal_user(folder: Path) -> dict[str, object]:
         return {}
     entry = pwd.getpwnam("nobody")
     user: dict[str, object] = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    try:
-        trial = Process("--version", folder=folder, **user)
-    except OSError:
-        pytest.skip("no Python environment that a normal user can reach")
-    if trial.wait() != 0:
-        pytest.skip("no Python environment that a normal user can reach")
-    return user
+    for python in (sys.executable, "/usr/bin/python3"):  # root's own may be private
+        try:
+            trial = Process("settings", folder=folder, python=python, **user)
+        except OSError:
+            continue
+        if trial.wait() == 0:
+            return {**user, "python": python}
+    return pytest.skip("no Python environment that a normal user can reach")
 
 
 def test_a_second_one_on_the_same_data_is_refused_and_the_first_unharmed(lived_in: House) -> None:

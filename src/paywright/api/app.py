@@ -59,7 +59,7 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
             ),
             "describe": lambda: describe(create_litestar(app, described=True)),
             "open_issue": Coalescer(
-                partial(open_issues, app.db, render=issues.render_opened), batch_max=256
+                partial(open_issues, app.db, render=issues.render_opened), name="open_issues"
             ),
         }
     )

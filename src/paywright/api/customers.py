@@ -1,10 +1,12 @@
 """Customers, and the transactions that issues refer to."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, put
+from litestar.params import Parameter
 from msgspec import Meta
 
 from paywright.api.problems import InvalidRequest
@@ -15,7 +17,7 @@ from paywright.core.currencies import EXPONENT
 from paywright.core.ids import PaymentId
 from paywright.core.money import MINOR_MAX, Money
 from paywright.customers.model import Customer
-from paywright.customers.register import get_customer, register_customer
+from paywright.customers.register import find_customers, get_customer, register_customer
 from paywright.payments.model import Charge, PaymentStatus
 from paywright.payments.record import get_charge, record_charge
 from paywright.wiring import App
@@ -49,6 +51,10 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, customer: Customer) -> "CustomerView":
         return cls(**{field: getattr(customer, field) for field in cls.__struct_fields__})
+
+
+class CustomerList(msgspec.Struct, frozen=True):
+    items: Sequence[CustomerView]
 
 
 class TransactionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -106,6 +112,15 @@ async def put_customer(
     return Response(CustomerView.of(customer), status_code=201 if new else 200)
 
 
+@get("/customers", opt={"permission": Permission.READ_CUSTOMERS})
+async def get_customers(
+    app: App, cause: Cause, email: Annotated[str, Parameter(min_length=3, max_length=254)]
+) -> CustomerList:
+    """Find customers by their exact e-mail address."""
+    found = await find_customers(app.db, app.keys, cause, email=email)
+    return CustomerList([CustomerView.of(customer) for customer in found])
+
+
 @get("/customers/{customer_id:str}", opt={"permission": Permission.READ_CUSTOMERS})
 async def get_one_customer(app: App, cause: Cause, customer_id: str) -> CustomerView:
     """One customer."""
@@ -154,4 +169,4 @@ def _checked(field: str, value: str, type: Any) -> str:
         raise InvalidRequest.field(field, str(error)) from None
 
 
-ROUTES = [put_customer, get_one_customer, put_transaction, get_transaction]
+ROUTES = [put_customer, get_customers, get_one_customer, put_transaction, get_transaction]

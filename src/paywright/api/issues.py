@@ -98,7 +98,6 @@ def render_opened(issue: Issue) -> Answer:
 @post("/issues", status_code=201, opt={"permission": Permission.OPEN_ISSUES, "body": IssueRequest})
 async def open_issue(
     request: Request[Any, Any, Any],
-    app: App,
     cause: Cause,
     key: Annotated[
         str | None,

@@ -43,9 +43,11 @@ def database(settings: Settings) -> Generator[str]:
 def publish(settings: Settings, url: str) -> None:
     """Tell other commands how to reach the database."""
     path = url_file(settings)
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(url, encoding="utf-8")
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text(url, encoding="utf-8")
+    draft.replace(path)  # nobody reads half of it
 
 
 def withdraw(settings: Settings) -> None:

@@ -22,7 +22,8 @@ cli = Cli(
 
 Start with `paywright up`: it starts a database, the API and a worker on this machine, posts
 sample payment issues and shows how they are decided. Settings come from the environment and a
-`.env` file; `paywright settings` lists them. Every command has `--json` for machines.""",
+`.env` file; `paywright settings` lists them. What a command prints, it also prints as
+JSON for machines, with `--json`.""",
     help_format="markdown",
     version_flags=["--version"],
 )

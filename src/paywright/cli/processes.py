@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from paywright.cli.console import CommandFailed
-from paywright.telemetry import metrics
 
 _SUPERVISOR = "PAYWRIGHT_SUPERVISOR_PID"
 _LOG_SIZE_MAX = 10 * 1024 * 1024  # bytes
@@ -75,7 +74,6 @@ class Child:
         status = self._process.poll()
         if status is None:
             return None
-        metrics.mark_process_dead(self._process.pid)
         lived_long = time.monotonic() - self._started > _LIVED_LONG_S
         self._failures = 1 if lived_long else self._failures + 1
         if self._failures > _FAILURES_MAX:

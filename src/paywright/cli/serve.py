@@ -21,13 +21,13 @@ _BACKLOG = 2048
 
 def listen(settings: Settings) -> socket.socket:
     """The listening socket. Raises CommandFailed, naming the port, when it cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in settings.bind_address else socket.AF_INET
     door = socket.socket(family, socket.SOCK_STREAM)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if settings.api_processes > 1:  # they share the port; the kernel spreads the connections
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        door.bind((settings.host, settings.port))
+        door.bind((settings.bind_address, settings.port))
     except OSError as error:
         door.close()
         raise CommandFailed(port_refused(settings, error)) from error
@@ -42,9 +42,9 @@ def port_refused(settings: Settings, error: OSError) -> str:
         other = 3000
         reason = f"this account may not listen on port {settings.port}"
     elif error.errno in (98, 48):  # EADDRINUSE on Linux, on macOS
-        reason = f"port {settings.port} on {settings.host} is taken by another program"
+        reason = f"port {settings.port} on {settings.bind_address} is taken by another program"
     else:
-        reason = f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
+        reason = f"cannot listen on {settings.bind_address} port {settings.port}: {error.strerror}"
     return f"{reason}; choose another one, for example: PORT={other} make run"
 
 
@@ -60,12 +60,13 @@ async def serve(settings: Settings, *, url: str) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
             timeout_graceful_shutdown=max(1, settings.shutdown_timeout_ms // 1000),
             timeout_keep_alive=75,
         )
     )
-    log.info("api.started", host=settings.host, port=settings.port)
+    log.info("api.started", host=settings.bind_address, port=settings.port)
     try:
         await server.serve(sockets=[door])
     finally:

@@ -5,9 +5,9 @@ from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
-from paywright.cli.console import guarded, run
+from paywright.cli.console import CommandFailed, guarded, run
 from paywright.cli.database import database
-from paywright.db.migrate import migrate
+from paywright.db.migrate import migrate, missing
 from paywright.settings import Settings, read_settings
 from paywright.wiring import App, build
 
@@ -16,10 +16,14 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON, f
 
 
 def with_app(main: Callable[[App], Awaitable[T]]) -> T:
-    """Run `main` on the application, over a migrated database."""
+    """Run `main` on the application. In development the schema is brought up to date first."""
 
     async def inside(settings: Settings, url: str) -> T:
-        await migrate(url)
+        if settings.environment == "production":
+            if await missing(url):
+                raise CommandFailed("the schema is not up to date; run `paywright migrate`")
+        else:
+            await migrate(url)
         app = await build(settings, url=url, application="paywright-cli")
         try:
             return await main(app)

@@ -3,7 +3,7 @@
 import signal
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
@@ -31,11 +31,35 @@ class Interrupted(Exception):
     """Somebody asked us to stop."""
 
 
+class StopRequest:
+    """Whether somebody asked us to stop.
+
+    Noted first and raised at a point of our choosing: an exception out of a signal handler may
+    come in the middle of anything. An event loop swallows it, the driver takes it for a failed
+    connection, a child that was just started is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler. Asked twice, it raises: what is under way takes too long."""
+        if self._asked:
+            raise Interrupted
+        self._asked = True
+
+    def check(self) -> None:
+        """Raise Interrupted when somebody asked."""
+        if self._asked:
+            raise Interrupted
+
+
 class Installation:
     """Database, API and worker of one data folder."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stop_request: StopRequest) -> None:
         self.settings = settings
+        self._stop_request = stop_request
         self.keys: dict[Role, str] = {}
         self._server: EmbeddedServer | None = None
         self._url = settings.database_url
@@ -43,25 +67,31 @@ class Installation:
 
     @property
     def base_url(self) -> str:
-        host = self.settings.host
+        host = self.settings.bind_address
         host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.settings.port}"
 
     def start(self) -> None:
-        """Bring everything up, telling about each step. Raises CommandFailed."""
+        """Bring everything up, telling about each step. Raises CommandFailed and Interrupted."""
         self._check_port()
-        with _step("Database") as said:
-            said.append(self._start_database())
-        with _step("Schema") as said:
-            said.append(self._prepare_schema())
-        with _step("Data") as said:
-            said.append(run(self._prepare_data()))
-        with _step("API") as said:
-            said.append(self._start_children())
+        steps = {
+            "Database": self._start_database,
+            "Schema": self._prepare_schema,
+            "Data": lambda: run(self._prepare_data()),
+            "API": self._start_children,
+        }
+        for name, step in steps.items():
+            self._stop_request.check()
+            with _step(name) as said:
+                said.append(step())
 
     def watch(self) -> None:
-        """Start again what died. Raises CommandFailed when something cannot be kept up."""
+        """Start again what died.
+
+        Raises CommandFailed when something cannot be kept up, and Interrupted.
+        """
+        self._stop_request.check()
         if self._server is not None and self._server.poll() is not None:
             out.print("  [yellow]●[/] the database ended; starting it again")
             publish(self.settings, self._server.start())
@@ -76,16 +106,17 @@ class Installation:
             if not child.stop(patience_s):
                 out.print(f"  [yellow]●[/] {child.name} had to be killed")
         if self._server is not None:
-            withdraw(self.settings)
+            if self._url:  # else what is published is that of another, which we met
+                withdraw(self.settings)
             self._server.stop()
 
     def _check_port(self) -> None:
         # Without SO_REUSEPORT, so that it also fails where another Paywright shares its port.
-        family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
+        family = socket.AF_INET6 if ":" in self.settings.bind_address else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as door:
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                door.bind((self.settings.host, self.settings.port))
+                door.bind((self.settings.bind_address, self.settings.port))
             except OSError as error:
                 raise CommandFailed(port_refused(self.settings, error)) from error
 
@@ -145,6 +176,7 @@ class Installation:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_PATIENCE_S
         while time.monotonic() < deadline:
+            self._stop_request.check()
             for child in self._children:
                 if child.has_ended():
                     raise CommandFailed(f"{child.name} ended at once:\n{child.last_words()}")
@@ -161,9 +193,10 @@ def up(settings: Settings, *, stay: bool, as_json: bool) -> int:
     """Start everything, do the main job, and stay until somebody says stop; the exit status."""
     out.quiet = as_json
     out.print(f"\n[bold]Paywright[/] {__version__}\n")
-    installation = Installation(settings)
+    stop_request = StopRequest()
+    installation = Installation(settings, stop_request)
     with ExitStack() as stack:
-        stack.enter_context(_signals())
+        stack.enter_context(_signals(stop_request.ask))
         stack.callback(_stop, installation)
         try:
             installation.start()
@@ -218,7 +251,7 @@ def _stay(installation: Installation) -> None:
 
 
 def _stop(installation: Installation) -> None:
-    with _ignoring_signals():
+    with _signals(signal.SIG_IGN):  # Ctrl-C pressed twice must not leave half of it running
         out.print("\n  Stopping …")
         installation.stop()
         out.print("  Stopped.\n")
@@ -239,28 +272,12 @@ def _step(name: str) -> Generator[list[str]]:
 
 
 @contextmanager
-def _signals() -> Generator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into Interrupted."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Interrupted
-
+def _signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Generator[None]:
+    """Have SIGINT, SIGTERM and SIGHUP handled while the block runs."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _ignoring_signals() -> Generator[None]:
-    """Ctrl-C pressed twice must not leave half of it running."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)

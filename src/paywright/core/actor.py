@@ -16,7 +16,6 @@ class Permission(StrEnum):
     READ_ANALYTICS = "analytics:read"
     READ_CUSTOMERS = "customers:read"
     WRITE_CUSTOMERS = "customers:write"
-    READ_EVENTS = "events:read"
     READ_JOBS = "jobs:read"
     MANAGE_JOBS = "jobs:manage"
     READ_RULES = "rules:read"

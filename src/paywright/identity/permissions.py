@@ -19,7 +19,6 @@ _READ = frozenset(
         Permission.READ_ISSUES,
         Permission.READ_ANALYTICS,
         Permission.READ_CUSTOMERS,
-        Permission.READ_EVENTS,
         Permission.READ_JOBS,
         Permission.READ_RULES,
     }

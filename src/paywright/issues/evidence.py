@@ -43,14 +43,15 @@ async def gather_facts(tx: Tx, issues: Sequence[Issue], *, at: datetime) -> list
                     disputes_365d=max(record.disputes_365d - own_dispute, 0),
                     open_issues=max(record.open_issues - 1, 0),
                 ),
-                transaction=_transaction(charges.get(issue.transaction_id), at),
+                transaction=_transaction(issue, charges.get(issue.transaction_id), at),
             )
         )
     return facts
 
 
-def _transaction(charge: Charge | None, at: datetime) -> TransactionFacts:
-    if charge is None:
+def _transaction(issue: Issue, charge: Charge | None, at: datetime) -> TransactionFacts:
+    # It may have come on file after the issue, and be somebody else's.
+    if charge is None or charge.customer_id != issue.customer_id:
         return _UNKNOWN
     return TransactionFacts(
         known=True,

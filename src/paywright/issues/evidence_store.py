@@ -24,6 +24,18 @@ async def customer_records(
     """
     rows = await tx.fetch(
         """
+        -- Materialized, or the planner may look for the actions of one customer at a time, each
+        -- time in the whole table.
+        with recent as materialized (
+            select customer_id, newest.*
+              from unnest($1::text[]) as wanted (customer_id)
+             cross join lateral (
+                   select id, type, status from issues
+                    where issues.customer_id = wanted.customer_id
+                      and created_at > $2::timestamptz - interval '365 days'
+                    order by id desc
+                    limit 500) as newest
+        )
         select customer_id,
                count(*) filter (where issue_actions.action = 'approve_refund'
                                   and requested_at > $2::timestamptz - interval '90 days')
@@ -31,13 +43,7 @@ async def customer_records(
                count(*) filter (where type = 'dispute') as disputes_365d,
                count(*) filter (where recent.status in
                                 ('pending', 'processing', 'awaiting_review')) as open_issues
-          from unnest($1::text[]) as wanted (customer_id)
-         cross join lateral (
-               select id, type, status from issues
-                where issues.customer_id = wanted.customer_id
-                  and created_at > $2::timestamptz - interval '365 days'
-                order by id desc
-                limit 500) as recent
+          from recent
           left join issue_actions on issue_actions.issue_id = recent.id
          group by customer_id
         """,

@@ -1,6 +1,6 @@
 """Open issues: on file, queued and answered in one transaction, a list at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from paywright.customers import store as customers
 from paywright.customers.model import UnknownCustomer
 from paywright.db.pool import Database, Tx
 from paywright.events.emit import Event, emit_all
-from paywright.idempotency import Answer, Claim, claim, fingerprint
+from paywright.idempotency import Answer, Claim, KeyReused, claim, fingerprint, release
 from paywright.issues import rules, store
 from paywright.issues.details import Details
 from paywright.issues.model import Issue, IssueType, Priority, Status
@@ -65,27 +65,43 @@ async def open_issues(
     Safe to repeat: a request whose key is on file gets the answer of the first time.
     """
     outcomes: list[Opened | Problem | None] = [_refusal(request) for request in requests]
+    sound = [i for i, outcome in enumerate(outcomes) if outcome is None]
+    issues = {i: _issue(requests[i]) for i in sound}
+    answers = {i: render(issue) for i, issue in issues.items()}
     async with db.transaction() as tx:
-        sound = [i for i, outcome in enumerate(outcomes) if outcome is None]
-        for i, problem in await _unknown(tx, requests, sound):
-            outcomes[i] = problem
-        sound = [i for i in sound if outcomes[i] is None]
-        issues = {i: _issue(requests[i]) for i in sound}
-        answers = {i: render(issue) for i, issue in issues.items()}
+        # Keys first: a repetition gets its answer even if the customer is gone meanwhile.
         claims = [requests[i].claim(answers[i]) for i in sound]
         # `at` only ages the keys out: that of any request of the batch will do.
-        taken = await claim(tx, claims, at=requests[0].cause.at)
-        for i, earlier in zip(sound, taken, strict=True):
-            if earlier is None:
-                outcomes[i] = Opened(answers[i], replayed=False)
-            elif isinstance(earlier, Answer):
-                outcomes[i] = Opened(earlier, replayed=True)
-            else:
-                outcomes[i] = earlier
-        fresh = [i for i, earlier in zip(sound, taken, strict=True) if earlier is None]
-        if fresh:
-            await _file(tx, [(requests[i].cause, issues[i]) for i in fresh])
+        taken = dict(zip(sound, await claim(tx, claims, at=requests[0].cause.at), strict=True))
+        fresh = [i for i in sound if taken[i] is None]
+        refused = await _unknown(tx, requests, fresh)
+        if refused:
+            # A refusal does not use the key up, nor does it answer for it.
+            await release(tx, SCOPE, [requests[i].idempotency_key for i in refused])
+        for i, earlier in taken.items():
+            outcomes[i] = _outcome(requests, i, answers[i], earlier, refused)
+        filed = [(requests[i].cause, issues[i]) for i in fresh if i not in refused]
+        if filed:
+            await _file(tx, filed)
     return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _outcome(
+    requests: Sequence[OpenIssue],
+    index: int,
+    answer: Answer,
+    earlier: Answer | KeyReused | None,
+    refused: Mapping[int, Problem],
+) -> Opened | Problem:
+    if index in refused:
+        return refused[index]
+    if earlier is None:
+        return Opened(answer, replayed=False)
+    for other, problem in refused.items():
+        # Sent twice at the same time, and refused: both are told so.
+        if requests[other].idempotency_key == requests[index].idempotency_key:
+            return problem
+    return Opened(earlier, replayed=True) if isinstance(earlier, Answer) else earlier
 
 
 def _refusal(request: OpenIssue) -> Problem | None:
@@ -99,23 +115,23 @@ def _refusal(request: OpenIssue) -> Problem | None:
 
 async def _unknown(
     tx: Tx, requests: Sequence[OpenIssue], indexes: Sequence[int]
-) -> list[tuple[int, Problem]]:
+) -> dict[int, Problem]:
     """Whose customer is not on file, or whose transaction is somebody else's."""
     if not indexes:
-        return []
+        return {}
     known = await customers.known(tx, sorted({requests[i].customer_id for i in indexes}))
     references = sorted({requests[i].transaction_id for i in indexes})
     charges = await payments.charges_by_reference(tx, references)
-    problems: list[tuple[int, Problem]] = []
+    problems: dict[int, Problem] = {}
     for i in indexes:
         request = requests[i]
         charge = charges.get(request.transaction_id)
         if request.customer_id not in known:
             text = f"{request.customer_id} is not on file"
-            problems.append((i, UnknownCustomer.field("customer_id", text)))
+            problems[i] = UnknownCustomer.field("customer_id", text)
         elif charge is not None and charge.customer_id != request.customer_id:
             text = "belongs to another customer"
-            problems.append((i, rules.TransactionOfAnotherCustomer.field("transaction_id", text)))
+            problems[i] = rules.TransactionOfAnotherCustomer.field("transaction_id", text)
     return problems
 
 

@@ -19,26 +19,14 @@ from paywright.issues.details import (
 )
 from paywright.issues.facts import Facts
 from paywright.issues.model import Action, Engine, IssueType, Priority, Verdict
+from paywright.payments.model import PaymentStatus
 from paywright.rulesets.cel import EvaluationFailed, Scalar
 from paywright.rulesets.compile import RuleSet
 from paywright.rulesets.schema import Schemas, TableSchema, Variable
 
 RULE_SET = "issue-decisions"
 
-PAYMENT_STATUSES = (
-    "pending_approval",
-    "requires_otp",
-    "processing",
-    "unknown",
-    "succeeded",
-    "failed",
-    "declined",
-    "rejected",
-    "canceled",
-    "refunded",
-    "partially_refunded",
-    "disputed",
-)
+PAYMENT_STATUSES = tuple(status.value for status in PaymentStatus)
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

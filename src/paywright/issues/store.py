@@ -162,17 +162,21 @@ async def set_failed(tx: Tx, reason_of: Mapping[IssueId, str], *, at: datetime) 
     return [IssueId.of(row["id"]) for row in rows]
 
 
-async def undecided_since(tx: Tx, *, before: datetime, limit: int) -> list[Issue]:
+async def undecided_since(
+    tx: Tx, *, before: datetime, after: IssueId | None, limit: int
+) -> list[Issue]:
     rows = await tx.fetch(
         """
         select id, type, status, priority, customer_id, transaction_id, details, opened_by,
                created_at, updated_at, attempts, failure_reason, resolved_at
           from issues
          where status in ('pending', 'processing') and updated_at < $1
+           and ($2::uuid is null or id > $2)
          order by id
-         limit $2
+         limit $3
         """,
         before,
+        after,
         limit,
     )
     return [issue_of_row(row) for row in rows]

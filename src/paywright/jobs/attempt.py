@@ -22,6 +22,7 @@ from paywright.jobs.claims import pick_of, takeovers_of
 from paywright.jobs.model import GiveUp, JobTimeout, Run, Task, WorkerDied, reason_of
 from paywright.jobs.outage import Outage
 from paywright.jobs.registry import Job
+from paywright.telemetry import metrics
 
 log = structlog.get_logger()
 
@@ -68,13 +69,18 @@ class Executor(AbstractEntrypointExecutor):
         self._slots = slots
         self._policy = job.policy or shared.policy
         self._batches: set[asyncio.Task[Any]] = set()
+        self._is_cancelled = False
         self._coalescer: Coalescer[Call, None] = Coalescer(
-            self._work, batch_max=job.batch_max, writers=job.writers
+            self._work, name=job.name, batch_max=job.batch_max, writers=job.writers
         )
         self._burials: Coalescer[Burial, None] = Coalescer(self._bury, batch_max=200)
 
     async def execute(self, job: Claimed, context: Context) -> None:
+        started = asyncio.get_running_loop().time()
         error = await self._outcome(job)
+        seconds = asyncio.get_running_loop().time() - started
+        outcome = "done" if error is None else "failed"
+        metrics.count_job(task=job.entrypoint, outcome=outcome, seconds=seconds)
         if error is None:
             return
         attempt = min(job.attempts + 1, self._policy.attempts_max)
@@ -98,6 +104,7 @@ class Executor(AbstractEntrypointExecutor):
 
     def cancel(self) -> None:
         """Stop the batches under way; their transactions roll back."""
+        self._is_cancelled = True
         for batch in self._batches:
             batch.cancel()
 
@@ -143,6 +150,11 @@ class Executor(AbstractEntrypointExecutor):
             answers = await batch
         except JobTimeout as error:  # one by one, each would take as long again
             return [error] * len(calls)
+        except asyncio.CancelledError:
+            if self._is_cancelled:
+                raise
+            # Not by us: the driver, on losing a connection, may cancel what it was waiting for.
+            raise ConnectionAbortedError("the handler was cancelled from within") from None
         if not isinstance(answers, Sequence) or len(answers) != len(calls):
             raise TypeError(f"{self._job.name}: a batch handler returns one answer for each task")
         return answers

@@ -13,8 +13,8 @@ import structlog
 from pgqueuer.core.tm import TaskManager
 from pgqueuer.ports.driver import NotifyCallback
 
-from paywright.db.pool import Database
-from paywright.jobs.outage import Outage, is_lost
+from paywright.db.pool import Database, is_connection_lost
+from paywright.jobs.outage import Outage
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class QueueDriver:
                     await self._listen_on(connection, channel, relay)
             except Exception as error:
                 # Work is found all the same: the manager looks for it every so often.
-                if not is_lost(error):
+                if not is_connection_lost(error):
                     log.exception("jobs.listener_failed")
                 attempt += 1
                 self._listening.set()

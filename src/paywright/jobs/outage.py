@@ -20,14 +20,9 @@ _PATIENCE = RetryPolicy(
     attempts_max=2**31, delay_first=timedelta(seconds=0.05), delay_max=timedelta(seconds=2)
 )
 _PROBE_SECONDS = 5.0
+_ECHO_SECONDS = 5.0
 
 T = TypeVar("T")
-
-
-def is_lost(error: BaseException) -> bool:
-    """`is_connection_lost`, and what asyncpg says of a connection that is cut while the pool takes
-    it back: "cannot switch to state 15; another operation (2) is in progress"."""
-    return is_connection_lost(error) or type(error).__name__ == "InternalClientError"
 
 
 class Outage:
@@ -38,6 +33,7 @@ class Outage:
         self._jitter = jitter
         self._since: float | None = None  # the loop's clock, as all times here
         self._last: tuple[float, float] = (0.0, 0.0)
+        self._is_echo = False
         self._probe: asyncio.Task[int] | None = None
         self._abandoned = False
 
@@ -48,7 +44,7 @@ class Outage:
             try:
                 result = await statement()
             except Exception as error:
-                lost = is_lost(error)
+                lost = is_connection_lost(error)
                 if self._abandoned or not (lost or is_transient(error)):
                     raise
                 attempt += 1
@@ -75,7 +71,7 @@ class Outage:
 
         A refused or timed out connection may be anybody's: then the database is asked.
         """
-        if not (isinstance(error, DatabaseUnavailable) or is_lost(error)):
+        if not (isinstance(error, DatabaseUnavailable) or is_connection_lost(error)):
             return False
         origin = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
         return not (isinstance(origin, OSError) and await self._answers())
@@ -94,6 +90,11 @@ class Outage:
         seconds = lease.total_seconds()
         return ended - began > seconds / 4 and now - ended < seconds
 
+    def lasts(self, period: timedelta) -> bool:
+        """Whether the database has been away for longer than `period`, and still is."""
+        now = asyncio.get_running_loop().time()
+        return self._since is not None and now - self._since > period.total_seconds()
+
     async def _ask(self) -> int:
         return await self._pool.fetchval("select 1", timeout=_PROBE_SECONDS)
 
@@ -101,19 +102,26 @@ class Outage:
         try:
             await self._ask()
         except Exception as error:
-            if not is_lost(error):
+            if not is_connection_lost(error):
                 raise
             return False
         return True
 
     def _begin(self, error: Exception) -> None:
-        if self._since is None:
-            self._since = asyncio.get_running_loop().time()
+        if self._since is not None:
+            return
+        began, ended = self._last
+        now = asyncio.get_running_loop().time()
+        # Connections that broke in an outage are found broken one by one, also after its end.
+        self._is_echo = ended > 0 and now - ended < _ECHO_SECONDS
+        self._since = began if self._is_echo else now
+        if not self._is_echo:
             log.warning("jobs.database_lost", error=f"{type(error).__name__}: {error}")
 
     def _end(self) -> None:
         if self._since is not None:
             now = asyncio.get_running_loop().time()
-            log.info("jobs.database_back", seconds=round(now - self._since, 1))
+            if not self._is_echo:
+                log.info("jobs.database_back", seconds=round(now - self._since, 1))
             self._last = (self._since, now)
             self._since = None

@@ -28,6 +28,7 @@ _REBUILD = RetryPolicy(
     attempts_max=2**31, delay_first=timedelta(seconds=0.5), delay_max=timedelta(seconds=15)
 )
 _CANCELS_MAX = 50
+_STOP_OUTAGE_MAX = timedelta(seconds=5)
 
 
 def _now() -> datetime:
@@ -102,14 +103,20 @@ class Worker:
         """Take no more jobs and wait for those under way; whether all of them were finished.
 
         What is not finished within `timeout` is cancelled and stays picked, for another worker to
-        take over when the lease is up.
+        take over when the lease is up. So is what waits for a database that is away: often the
+        database is being stopped, too, and nothing can be finished without it.
         """
         self._stopping.set()
         for manager in self._managers.values():
             manager.shutdown.set()
         if not self._lanes:
             return True
-        _, late = await asyncio.wait(self._lanes, timeout=timeout.total_seconds())
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout.total_seconds()
+        late = self._lanes
+        while late and clock() < deadline and not self._shared.outage.lasts(_STOP_OUTAGE_MAX):
+            pause_s = min(0.25, max(0.0, deadline - clock()))
+            _, late = await asyncio.wait(late, timeout=pause_s)
         await self._abandon()
         return not late
 

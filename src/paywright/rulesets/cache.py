@@ -12,7 +12,8 @@ from paywright.rulesets.schema import Schemas
 class NoActiveRuleSet(Unavailable):
     """No rule set is in force.
 
-    Decisions wait until one is: load it with the permission `rules:manage`.
+    Nothing can be decided until one is: load it with the permission `rules:manage`, then put back
+    the jobs that died meanwhile.
     """
 
 

@@ -15,6 +15,12 @@ create table customers (
     updated_at     timestamptz not null
 );
 
+-- A known text under each key that was ever used: a wrong key is noticed before it writes.
+create table encryption_proofs (
+    key_id text  primary key,
+    proof  bytea not null
+);
+
 create index customers_email on customers (email_index) where email_index is not null;
 
 create table payments (
