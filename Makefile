@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 RUN := PYTHONPATH=src $(PY) -m paywright
 PYTEST_WORKERS ?= auto
 
-.PHONY: help run demo test check lint types contracts test-server bench schema requirements clean
+.PHONY: help run demo test check lint types contracts test-server bench schema screenshots requirements clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -45,6 +45,9 @@ bench: $(VENV)/.dev ## Measure issues per second against a naive variant, and pr
 
 schema: $(VENV)/.dev ## Write src/paywright/db/schema.sql from the migrations
 	@PYTHONPATH=src $(PY) -m tests.schema_dump
+
+screenshots: ## Make the pictures in docs/ of a running Paywright (needs chromium)
+	@sh scripts/screenshots.sh http://127.0.0.1:$${PORT:-3000}
 
 requirements: $(VENV)/.dev ## Pin all dependencies anew, by hash
 	@for set in "runtime" "dev --group dev"; do set -- $$set; name=$$1; shift; \

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,7 +53,8 @@ async def test_every_operation_is_described(api: Client) -> None:
     document = (await api.get("/openapi.json")).json()
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            assert operation["description"], (method, path)
+            assert operation["summary"], (method, path)
+            assert len(operation["tags"]) == 1
             assert operation["responses"]["4XX"]["content"].keys() == {"application/problem+json"}
             if path.startswith("/api/"):
                 assert operation["security"] == [{"api_key": []}]
@@ -95,6 +97,24 @@ def served(database_url: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_the_page_renders_in_a_browser(served: tuple[str, str], tmp_path: Path) -> None:
+    assert CHROMIUM
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+         "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", f"--user-data-dir={tmp_path / 'chromium'}", "--enable-logging=stderr",
+         "--virtual-time-budget=10000", "--dump-dom", f"{served[0]}/docs"],
+        capture_output=True, text=True, timeout=90, check=True,
+    )  # fmt: skip
+    assert "/api/v1/issues/{issue_id}/review" in re.sub(r"<[^>]*>|\u200b", "", done.stdout)
+    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert complaints == []
 
 
 CHECKS = [

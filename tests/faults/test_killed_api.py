@@ -15,7 +15,7 @@ pytestmark = pytest.mark.faults
 async def test_what_was_answered_before_a_kill_is_replayed_after_it(
     stage: Stage, db: Database, clients: Clients
 ) -> None:
-    for _ in range(3):
+    for _ in range(2):
         api = await stage.api()
         async with stage.client(api) as client:
             answer = await clients.post(client, clients.new_key())
@@ -34,11 +34,11 @@ async def test_a_kill_in_the_middle_of_a_burst_loses_and_doubles_nothing(
     stage: Stage, db: Database, clients: Clients
 ) -> None:
     stage.start("work")
-    for burst in range(3):
+    for burst in (0, 1):
         api = await stage.api()
         async with stage.client(api) as client:
             before = len(clients.answers)
-            keys = [clients.new_key() for _ in range(400)]
+            keys = [clients.new_key() for _ in range(250)]
             posts = asyncio.gather(*(clients.post(client, key) for key in keys))
             await clients.count_beyond(before + 40 * burst)
             api.kill()

@@ -1,6 +1,5 @@
 """`paywright demo`, as somebody who tries Paywright for the first time."""
 
-import json
 import re
 
 import pytest
@@ -53,21 +52,13 @@ def test_the_first_demo_shows_a_decision_for_every_sample(house: House) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["with space/and more", "größe-支付/данные", "100%25 & 'quoted'"])
-def test_any_data_folder_will_do(house: House, name: str) -> None:
-    house = House(house.folder, data_dir=name)
-    issues = house.told("demo")["issues"]
-    assert len(issues) == 10
+def test_any_data_folder_will_do(house: House) -> None:
+    house = House(house.folder, data_dir="größe 支付/100%25 & 'quoted'")
+    told = house.told("demo")
+    assert told["url"] == f"http://127.0.0.1:{house.port}"
+    issues = told["issues"]
+    assert [issue["type"] for issue in issues] == [sample.type for sample in sample_issues()]
     assert all(issue["decision"] for issue in issues)
     assert house.is_empty()
     dead = house.told("jobs", "dead")
     assert dead == []
-
-
-def test_a_machine_gets_one_document_and_the_same_issues(lived_in: House) -> None:
-    demo = lived_in.run("demo", "--json")
-    assert demo.wait() == 0, demo.complained()
-    told = json.loads(demo.said())
-    assert told["url"] == f"http://127.0.0.1:{lived_in.port}"
-    assert [issue["type"] for issue in told["issues"]] == [s.type for s in sample_issues()]
-    assert lived_in.is_empty()

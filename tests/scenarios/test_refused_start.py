@@ -45,8 +45,15 @@ def test_a_machine_is_told_nothing_when_there_is_nothing(house: House, taken: in
     assert process.said() == ""
 
 
-@pytest.mark.parametrize("command", [["up"], ["demo", "--json"], ["ingest-samples"], ["serve"]])
-@pytest.mark.parametrize("place", ["a-file", "a-file/below"])
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [
+        ("a-file", ["up"]),
+        ("a-file/below", ["demo", "--json"]),
+        ("a-file", ["ingest-samples"]),
+        ("a-file/below", ["serve"]),
+    ],
+)
 def test_a_data_folder_that_cannot_be_made_is_named(
     house: House, place: str, command: list[str]
 ) -> None:

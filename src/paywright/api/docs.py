@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import swagger_ui_bundle
 from litestar import MediaType, Request, Response, get
 from litestar.static_files import create_static_files_router
 
@@ -18,7 +17,8 @@ from paywright.api.problems import DOCS, NoSuchPath
 from paywright.core.errors import Problem
 
 _PUBLIC = {"permission": PUBLIC}
-_SWAGGER = Path(swagger_ui_bundle.swagger_ui_path)
+# Of the package swagger-ui-py only the files of Swagger UI itself are used.
+_SWAGGER = Path(str(files("swagger_ui").joinpath("static")))
 _OURS = Path(str(files("paywright.api").joinpath("static")))
 
 _PAGE = """<!doctype html>

@@ -4,6 +4,7 @@ Request bodies are read by msgspec, so msgspec says what they may be; every oper
 a problem document; every operation but the public ones needs a key.
 """
 
+import inspect
 from http import HTTPStatus
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -55,12 +56,14 @@ def _operation(document: dict[str, Any], path: str, method: str) -> dict[str, An
 def _complete(
     operation: dict[str, Any], handler: HTTPRouteHandler, schemas: dict[str, Any]
 ) -> None:
+    summary, _, text = (inspect.getdoc(handler.fn) or "").partition("\n")
+    operation["summary"] = summary.rstrip(".")
+    operation["tags"] = [handler.fn.__module__.rpartition(".")[2]]
+    operation["description"] = text.strip()
     permission = handler.opt["permission"]
     if permission != PUBLIC:
         operation["security"] = [{"api_key": []}]
-        operation["description"] = (
-            f"{operation.get('description', '')}\n\nNeeds `{permission}`.".strip()
-        )
+        operation["description"] = f"{text.strip()}\n\nNeeds `{permission}`.".strip()
     if (body := handler.opt.get("body")) is not None:
         schema = _schema(body, schemas)
         operation["requestBody"] = {
