@@ -11,7 +11,7 @@ from paywright.cli.console import CommandFailed, out, print_json, print_table
 from paywright.cli.prepare import system_cause
 from paywright.cli.session import Json, with_app
 from paywright.core.ids import KeyId
-from paywright.identity.manage import create_key, list_keys, revoke_key
+from paywright.identity.manage import create_key, list_keys, revoke_development_keys, revoke_key
 from paywright.identity.model import ApiKey
 from paywright.identity.permissions import Role
 from paywright.wiring import App
@@ -72,6 +72,20 @@ def revoke(key_id: str, *, as_json: Json = False) -> None:
         print_json(_plain(key))
     else:
         out.print(f"{key.id} is revoked.")
+
+
+@cli.command(name="revoke-development")
+def revoke_development(*, as_json: Json = False) -> None:
+    """Revoke the keys that `paywright up` made for development. Production needs that."""
+
+    async def main(app: App) -> list[ApiKey]:
+        return await revoke_development_keys(app.db, system_cause())
+
+    keys = with_app(main)
+    if as_json:
+        print_json([_plain(key) for key in keys])
+    else:
+        out.print(f"{len(keys)} keys revoked.")
 
 
 def _plain(key: ApiKey) -> dict[str, object]:

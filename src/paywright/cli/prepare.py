@@ -9,7 +9,7 @@ from paywright.core.actor import SYSTEM
 from paywright.core.cause import Cause
 from paywright.customers import store as customers
 from paywright.customers.register import register_customer
-from paywright.identity.manage import create_key, new_secret
+from paywright.identity.manage import DEVELOPMENT, create_key, new_secret
 from paywright.identity.permissions import Role
 from paywright.issues import rules_engine
 from paywright.payments import store as payments
@@ -46,7 +46,12 @@ async def ensure_development_keys(app: App, path: Path) -> dict[Role, str]:
     secrets = _development_secrets(path)
     for role, secret in secrets.items():
         await create_key(
-            app.db, system_cause(), name=f"development {role}", role=role, secret=secret
+            app.db,
+            system_cause(),
+            name=f"development {role}",
+            role=role,
+            secret=secret,
+            created_by=DEVELOPMENT,
         )
     return secrets
 

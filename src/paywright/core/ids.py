@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32, lower case
+_LOW_62 = (1 << 62) - 1
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _VALUE = {char: value for value, char in enumerate(_ALPHABET)}
 
@@ -23,7 +24,8 @@ class Id(UUID):
     def new(cls, at: datetime) -> Self:
         """A fresh id of the millisecond `at` (RFC 9562, version 7)."""
         ms = int(at.timestamp() * 1000)
-        return cls(int=ms << 80 | 0x7 << 76 | randbits(12) << 64 | 0b10 << 62 | randbits(62))
+        dice = randbits(74)  # once: each call asks the system
+        return cls(int=ms << 80 | 0x7 << 76 | dice >> 62 << 64 | 0b10 << 62 | dice & _LOW_62)
 
     @classmethod
     def of(cls, uuid: UUID) -> Self:

@@ -16,6 +16,9 @@ from paywright.identity.authenticate import hash_secret
 from paywright.identity.model import ApiKey
 from paywright.identity.permissions import Role
 
+# Who creates the keys that lie in a file beside the data.
+DEVELOPMENT = "development"
+
 
 class NoSuchKey(NotFound):
     """There is no such API key."""
@@ -33,6 +36,7 @@ async def create_key(
     role: Role,
     expires_at: datetime | None = None,
     secret: str | None = None,
+    created_by: str | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which is not kept and cannot be shown again.
 
@@ -44,7 +48,7 @@ async def create_key(
         id=KeyId.new(cause.at),
         name=name,
         role=role,
-        created_by=cause.actor.id,
+        created_by=created_by or cause.actor.id,
         created_at=cause.at,
         expires_at=expires_at,
     )
@@ -69,6 +73,13 @@ async def revoke_key(db: Database, cause: Cause, *, key_id: KeyId) -> ApiKey:
             await emit(tx, cause, Event("key.revoked", str(key_id), {"name": key.name}))
             key = msgspec.structs.replace(key, revoked_at=cause.at)
     return key
+
+
+async def revoke_development_keys(db: Database, cause: Cause) -> list[ApiKey]:
+    """End every key that was made for development; those that were valid."""
+    async with db.snapshot() as tx:
+        found = await store.valid_keys_of(tx, DEVELOPMENT, at=cause.at)
+    return [await revoke_key(db, cause, key_id=key.id) for key in found]
 
 
 async def list_keys(db: Database, cause: Cause) -> list[ApiKey]:

@@ -44,6 +44,20 @@ async def keys(tx: Tx) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
+async def valid_keys_of(tx: Tx, creator: str, *, at: datetime) -> list[ApiKey]:
+    rows = await tx.fetch(
+        """
+        select id, name, role, created_by, created_at, expires_at, revoked_at
+          from api_keys
+         where created_by = $1 and revoked_at is null and (expires_at is null or expires_at > $2)
+         order by id
+        """,
+        creator,
+        at,
+    )
+    return [_key(row) for row in rows]
+
+
 async def insert_key(tx: Tx, key: ApiKey, secret_hash: bytes) -> bool:
     """Store a key; False when its secret is on file already."""
     status = await tx.execute(
