@@ -99,13 +99,14 @@ async def build_patiently(
                 settings, url=url, application=application, connections_max=connections_max
             )
             await _refuse_development_keys(app)
-            _collect_less_often()
-            return app
         except DatabaseUnavailable as error:
             if attempt == _DATABASE_PATIENCE_S * _DATABASE_RETRIES_PER_S:
                 raise
             log.warning("database.awaited", application=application, reason=str(error))
             await asyncio.sleep(1 / _DATABASE_RETRIES_PER_S)
+        else:
+            _collect_less_often()
+            return app
     raise AssertionError("the last attempt returns or raises")
 
 
