@@ -186,7 +186,7 @@ class Clients:
         async def enough() -> bool:
             return len(self.answers) > count
 
-        await until(enough, seconds=seconds, what=f"more than {count} answers")
+        await until(enough, seconds=seconds, what=f"more than {count} answers", every=0.002)
 
     def issue_id(self, key: str) -> str:
         return msgspec.json.decode(self.answers[key])["id"]

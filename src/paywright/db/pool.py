@@ -40,7 +40,6 @@ _CONNECTION_LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,  # the connection was closed under us
     asyncpg.InternalClientError,  # … while the pool was taking it back
-    asyncpg.InternalClientError,  # it broke in the middle of something; the driver lost track
     OSError,  # refused, reset, timed out
 )
 
