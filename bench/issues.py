@@ -166,8 +166,8 @@ def _show_machine(out: Console, machine: Machine) -> None:
         f"synchronous_commit {machine.synchronous_commit}, shared_buffers "
         f"{machine.shared_buffers}, load before {machine.load_before:g}\n"
     )
-    if machine.load_before > machine.cores / 4:
-        out.print("[yellow]●[/] other programs are at work here: expect noise\n")
+    if machine.load_before > machine.cores / 2:
+        out.print("[yellow]●[/] other programs may be at work here: expect noise\n")
 
 
 def _show(out: Console, report: Report) -> None:

@@ -22,6 +22,7 @@ import uvloop
 from litestar import Litestar, Request, Response, post
 from litestar.datastructures import State
 
+from bench.naive_evidence import facts_of
 from paywright.api.auth import Doorkeeper
 from paywright.api.issues import IssueRequest, opening, render_opened
 from paywright.api.problems import explain
@@ -34,7 +35,6 @@ from paywright.customers.model import UnknownCustomer
 from paywright.db.pool import Tx, to_jsonb
 from paywright.idempotency import KeyReused
 from paywright.issues import rules, rules_engine
-from paywright.issues.evidence import gather_facts
 from paywright.issues.model import Issue, Routing, Status, Verdict
 from paywright.issues.open import OpenIssue
 from paywright.issues.route import effective_thresholds, route
@@ -172,7 +172,7 @@ async def decide_one(app: App, rule_set: RuleSet) -> bool:
 
 
 async def _decide(tx: Tx, app: App, rule_set: RuleSet, cause: Cause, issue: Issue) -> None:
-    (facts,) = await gather_facts(tx, [issue], at=cause.at)
+    facts = await facts_of(tx, issue, at=cause.at)
     verdict = rules_engine.decide(rule_set, facts)
     thresholds = effective_thresholds(app.thresholds, rule_set.thresholds_for(issue.type))
     routing = route(verdict, thresholds)

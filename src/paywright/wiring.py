@@ -91,7 +91,6 @@ async def build_patiently(
 
     Raises SchemaMismatch, too, when it has not been migrated.
     """
-    _collect_less_often()
     for attempt in range(_DATABASE_PATIENCE_S * _DATABASE_RETRIES_PER_S + 1):
         try:
             if await missing(url):

@@ -72,6 +72,11 @@ class Installation:
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.settings.port}"
 
+    @property
+    def is_started(self) -> bool:
+        """Whether there is anything to stop."""
+        return self._server is not None or bool(self._children)
+
     def start(self) -> None:
         """Bring everything up, telling about each step. Raises CommandFailed and Interrupted."""
         self._check_port()
@@ -239,7 +244,7 @@ def _stay(installation: Installation) -> None:
         out.print(f"  {'Logs':<10}{folder / 'logs'}\n")
         out.print("  Try it:", style="bold")
         out.print(
-            f"  curl -s {base}/api/v1/issues?status=awaiting_review "
+            f"  curl -s '{base}/api/v1/issues?status=awaiting_review' "
             f'-H "Authorization: Bearer {installation.keys[Role.REVIEWER]}"',
             soft_wrap=True,
             markup=False,
@@ -251,6 +256,8 @@ def _stay(installation: Installation) -> None:
 
 
 def _stop(installation: Installation) -> None:
+    if not installation.is_started:
+        return
     with _signals(signal.SIG_IGN):  # Ctrl-C pressed twice must not leave half of it running
         out.print("\n  Stopping …")
         installation.stop()

@@ -204,6 +204,7 @@ class EmbeddedServer:
             errors="replace",
             timeout=_RECOVERY_PATIENCE_S,
             check=False,
+            start_new_session=True,  # a terminal's Ctrl-C is for us
         )
         if done.returncode != 0:
             raise EmbeddedServerError(f"PostgreSQL refused `{sql}`: {done.stderr.strip()}")

@@ -58,6 +58,8 @@ class Account(msgspec.Struct, frozen=True):
             errors="replace",
             timeout=timeout_s,
             check=False,
+            # A terminal's Ctrl-C is for us: cut short, a probe would say something untrue.
+            start_new_session=True,
         )
 
     def own(self, path: Path, mode: int) -> None:
