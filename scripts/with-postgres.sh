@@ -10,7 +10,8 @@ if [ ! -x "${bin:-}/postgres" ]; then
 fi
 as_account() { "$@"; }
 if [ "$(id -u)" = 0 ]; then # PostgreSQL refuses to run as root
-    as_account() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
+    # From `/`: the account may not be able to enter the folder that we are in.
+    as_account() { (cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@"); }
 fi
 folder=$(mktemp -d /tmp/paywright-postgres.XXXXXX)
 chmod 755 "$folder"

@@ -247,3 +247,41 @@ async def test_agreement_is_counted(api: Client, opened: Opened, decide: Decide)
     assert rows["decline"]["agreement_rate"] is None
     only = (await api.get("/api/v1/analytics/reviews", params={"type": "decline"})).json()
     assert [row["type"] for row in only["rows"]] == ["decline"]
+
+
+async def test_a_refused_request_sent_twice_at_once_is_refused_twice(api: Client, app: App) -> None:
+    body = a_decline(customer_id="cust_404")
+    answers = await asyncio.gather(*(post(api, body) for _ in range(10)))
+    assert {answer.status_code for answer in answers} == {422}
+    assert {answer.json()["errors"][0]["field"] for answer in answers} == {"customer_id"}
+    async with app.db.snapshot() as tx:
+        assert await tx.fetchval("select count(*) from idempotency_keys") == 0
+    assert (await post(api, a_decline())).status_code == 201
+
+
+async def test_a_repetition_gets_its_answer_whatever_changed_meanwhile(api: Client) -> None:
+    """The transaction comes on file later, as somebody else's: the first answer stands."""
+    body = a_decline(transaction_id="txn_late")
+    first = await post(api, body)
+    late = {"customer_id": "cust_217", "status": "succeeded", "amount_minor": 100,
+            "currency": "EUR", "created_at": "2026-01-01T00:00:00Z"}  # fmt: skip
+    assert (await api.put("/api/v1/transactions/txn_late", json=late)).status_code == 201
+    again = await post(api, body)
+    assert (again.status_code, again.content) == (201, first.content)
+    assert (await post(api, body, key="new")).status_code == 422
+
+
+async def test_somebody_elses_transaction_is_no_evidence(
+    api: Client, opened: Opened, decide: Decide
+) -> None:
+    refund = {"reason": "defective", "days_since_purchase": 3}
+    issue_id = await opened(
+        a_decline(type="refund_request", transaction_id="txn_late", details=refund)
+    )
+    late = {"customer_id": "cust_217", "status": "succeeded", "amount_minor": 100,
+            "currency": "EUR", "created_at": "2026-01-01T00:00:00Z"}  # fmt: skip
+    await api.put("/api/v1/transactions/txn_late", json=late)
+    await decide(issue_id)
+    issue = (await api.get(f"/api/v1/issues/{issue_id}")).json()
+    assert issue["decision"]["inputs"]["transaction"]["known"] is False
+    assert issue["status"] == "awaiting_review"
