@@ -100,6 +100,22 @@ def test_rules_are_checked_without_a_database(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_the_rules_in_force_can_be_saved_and_loaded_again(
+    tmp_path: Path, database_url: str
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(rules_engine.default_source() + "# a last comment\n")
+    env = {"DATABASE_URL": database_url, "ENCRYPTION_KEY": TEST_KEY}
+    loaded = json.loads(paywright(tmp_path, "rules", "load", "rules.yaml", "--json", **env).stdout)
+    assert loaded["is_activated"]
+    shown = paywright(tmp_path, "rules", "show", **env).stdout
+    assert shown == rules.read_text()
+    history = json.loads(paywright(tmp_path, "rules", "history", "--json", **env).stdout)
+    assert [version["version"] for version in history if version["is_active"]] == [
+        loaded["version"]
+    ]
+
+
 @pytest.mark.parametrize("args", [["rules", "check", "none.yaml"], ["jobs", "requeue"]])
 def test_mistakes_are_explained(tmp_path: Path, database_url: str, args: list[str]) -> None:
     done = paywright(tmp_path, *args, DATABASE_URL=database_url)
