@@ -6,12 +6,14 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from paywright.db.privileges import EmbeddedServerError, Site
 
 _SOCKET_PATH_MAX = 100  # bytes; systems allow 104 to 108, with a zero at the end
 _INITDB_PATIENCE_S = 300
+_ORPHAN_PATIENCE_S = 5.0
 
 
 def create_cluster(site: Site, *, user: str, version: str) -> str:
@@ -21,11 +23,10 @@ def create_cluster(site: Site, *, user: str, version: str) -> str:
     leaves no half of a database behind. Raises EmbeddedServerError.
     """
     cluster = site.home / "data"
+    _remove_abandoned_drafts(site.home)
     if cluster.exists() and any(cluster.iterdir()):
         _check_made_by(cluster, version)
         return _read_password(site.home)
-    for abandoned in site.home.glob("initdb-*"):
-        shutil.rmtree(abandoned, ignore_errors=True)
     password = _make_password(site)
     draft = Path(tempfile.mkdtemp(prefix="initdb-", dir=site.home))
     site.account.own(draft, 0o700)
@@ -53,7 +54,20 @@ def create_cluster(site: Site, *, user: str, version: str) -> str:
         )
     draft.rename(cluster)
     _sync(site.home)
+    _remove_abandoned_drafts(site.home)
     return password
+
+
+def _remove_abandoned_drafts(home: Path) -> None:
+    """What kills in the middle of an initdb left. One that outlived its supervisor may still be
+    writing: it is done within a second or two, or its draft is left for the next start."""
+    deadline = time.monotonic() + _ORPHAN_PATIENCE_S
+    while drafts := list(home.glob("initdb-*")):
+        for draft in drafts:
+            shutil.rmtree(draft, ignore_errors=True)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
 
 
 def socket_folder(site: Site) -> Path:
