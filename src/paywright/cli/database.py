@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paywright.cli.console import CommandFailed
+from paywright.cli.private_file import write_private
 from paywright.db.embedded import AlreadyRunning, EmbeddedServer
 from paywright.settings import Settings
 
@@ -42,12 +43,7 @@ def database(settings: Settings) -> Generator[str]:
 
 def publish(settings: Settings, url: str) -> None:
     """Tell other commands how to reach the database."""
-    path = url_file(settings)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(url, encoding="utf-8")
-    draft.replace(path)  # nobody reads half of it
+    write_private(url_file(settings), url)
 
 
 def withdraw(settings: Settings) -> None:

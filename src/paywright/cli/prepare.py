@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from paywright.cli.private_file import write_private
 from paywright.core.actor import SYSTEM
 from paywright.core.cause import Cause
 from paywright.customers import store as customers
@@ -63,11 +64,7 @@ def _development_secrets(path: Path) -> dict[Role, str]:
     missing = [role for role in Role if role not in secrets]
     if missing:
         secrets |= {role: new_secret() for role in missing}
-        draft = path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_bytes(msgspec.json.encode(secrets))
-        draft.replace(path)
+        write_private(path, msgspec.json.encode(secrets).decode())
     return secrets
 
 

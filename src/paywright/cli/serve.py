@@ -19,23 +19,25 @@ log = structlog.get_logger()
 _BACKLOG = 2048
 
 
-def listen(settings: Settings) -> socket.socket:
-    """The listening socket. Raises CommandFailed, naming the port, when it cannot be had."""
+def bind(settings: Settings, *, shared: bool) -> socket.socket:
+    """A socket on the port of the settings. Raises CommandFailed, naming it, when it is taken.
+
+    shared: several processes may have it; the kernel spreads the connections
+    """
     family = socket.AF_INET6 if ":" in settings.bind_address else socket.AF_INET
     door = socket.socket(family, socket.SOCK_STREAM)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if settings.api_processes > 1:  # they share the port; the kernel spreads the connections
+    if shared:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         door.bind((settings.bind_address, settings.port))
     except OSError as error:
         door.close()
-        raise CommandFailed(port_refused(settings, error)) from error
-    door.listen(_BACKLOG)
+        raise CommandFailed(_port_refused(settings, error)) from error
     return door
 
 
-def port_refused(settings: Settings, error: OSError) -> str:
+def _port_refused(settings: Settings, error: OSError) -> str:
     """Why the port cannot be listened on, and what to do about it."""
     other = settings.port + 1 if settings.port < 65535 else 3001
     if isinstance(error, PermissionError):
@@ -50,7 +52,8 @@ def port_refused(settings: Settings, error: OSError) -> str:
 
 async def serve(settings: Settings, *, url: str) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those under way."""
-    door = listen(settings)
+    door = bind(settings, shared=settings.api_processes > 1)
+    door.listen(_BACKLOG)
     app = await build_patiently(settings, url=url, application="paywright-api")
     server = _Server(
         uvicorn.Config(

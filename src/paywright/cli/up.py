@@ -1,7 +1,6 @@
 """`paywright up` and `paywright demo`: everything on one machine, and the main job shown."""
 
 import signal
-import socket
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from paywright.cli.console import CommandFailed, out, print_json, run
 from paywright.cli.database import publish, server_of, withdraw
 from paywright.cli.demo import decisions_table, run_demo
 from paywright.cli.processes import Child
-from paywright.cli.serve import port_refused
+from paywright.cli.serve import bind
 from paywright.db.embedded import EmbeddedServer
 from paywright.db.migrate import migrate
 from paywright.identity.permissions import Role
@@ -116,14 +115,8 @@ class Installation:
             self._server.stop()
 
     def _check_port(self) -> None:
-        # Without SO_REUSEPORT, so that it also fails where another Paywright shares its port.
-        family = socket.AF_INET6 if ":" in self.settings.bind_address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as door:
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                door.bind((self.settings.bind_address, self.settings.port))
-            except OSError as error:
-                raise CommandFailed(port_refused(self.settings, error)) from error
+        # Not shared, so that it also fails where another Paywright shares its port.
+        bind(self.settings, shared=False).close()
 
     def _start_database(self) -> str:
         folder = self.settings.paywright_data_dir

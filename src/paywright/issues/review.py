@@ -29,6 +29,7 @@ async def review_issue(
         issue = await store.lock_issue(tx, issue_id)
         rules.check_reviewable(issue, await store.review_of(tx, issue_id))
         machine = await store.decision_of(tx, issue_id)
+        assert machine is not None, "what awaits review has been decided"  # noqa: S101
         judged = rules.judge(machine.action, decision=decision, action=action, comment=comment)
         review = Review(
             id=ReviewId.new(cause.at),

@@ -215,11 +215,9 @@ async def find_issue(tx: Tx, issue_id: IssueId) -> Issue:
     return issue_of_row(row)
 
 
-async def decision_of(tx: Tx, issue_id: IssueId) -> Decision:
-    """The decision of an issue that has one."""
+async def decision_of(tx: Tx, issue_id: IssueId) -> Decision | None:
     row = await tx.fetchrow("select * from decisions where issue_id = $1", issue_id)
-    assert row is not None, "an issue that awaits review has been decided"  # noqa: S101
-    return decision_of_row(row)
+    return None if row is None else decision_of_row(row)
 
 
 async def review_of(tx: Tx, issue_id: IssueId) -> Review | None:

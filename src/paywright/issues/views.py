@@ -25,7 +25,7 @@ from paywright.issues.model import (
     Routing,
     Status,
 )
-from paywright.issues.rows import action_of_row, decision_of_row, issue_of_row, review_of_row
+from paywright.issues.rows import action_of_row, issue_of_row
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -129,13 +129,11 @@ async def get_issue(db: Database, cause: Cause, *, issue_id: IssueId) -> Story:
     cause.actor.require(Permission.READ_ISSUES)
     async with db.snapshot() as tx:
         issue = await store.find_issue(tx, issue_id)
-        decision = await tx.fetchrow("select * from decisions where issue_id = $1", issue_id)
-        review = await tx.fetchrow("select * from reviews where issue_id = $1", issue_id)
         action = await tx.fetchrow("select * from issue_actions where issue_id = $1", issue_id)
         return Story(
             issue,
-            None if decision is None else decision_of_row(decision),
-            None if review is None else review_of_row(review),
+            await store.decision_of(tx, issue_id),
+            await store.review_of(tx, issue_id),
             None if action is None else action_of_row(action),
             await history(tx, str(issue_id)),
         )
