@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.core.transport import Response
 from tests.builders import TEST_KEY
+from tests.processes import free_port
 
 from paywright.api.docs import all_problems
 from paywright.identity.permissions import Role
@@ -65,9 +65,7 @@ async def test_every_operation_is_described(api: Client) -> None:
 @pytest.fixture
 def served(database_url: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A real API process: its URL, and a key that may do everything."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = os.environ | {
         "PYTHONPATH": str(ROOT / "src"), "DATABASE_URL": database_url, "PORT": str(port),
         "ENCRYPTION_KEY": TEST_KEY, "RATE_LIMIT_MAX": "0", "PAYWRIGHT_DATA_DIR": str(tmp_path),

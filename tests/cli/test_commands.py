@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.builders import TEST_KEY
+from tests.processes import free_port
 
 from paywright.issues import rules_engine
 
@@ -71,7 +72,7 @@ def test_the_data_stays_with_its_key(tmp_path: Path, database_url: str) -> None:
 
 
 def test_production_refuses_development_keys(tmp_path: Path, database_url: str) -> None:
-    env = {"DATABASE_URL": database_url, "ENCRYPTION_KEY": TEST_KEY, "PORT": "3949"}
+    env = {"DATABASE_URL": database_url, "ENCRYPTION_KEY": TEST_KEY, "PORT": str(free_port())}
     assert paywright(tmp_path, "demo", **env).returncode == 0
     production = env | {"ENVIRONMENT": "production"}
     done = paywright(tmp_path, "serve", **production)
@@ -133,6 +134,6 @@ def test_a_server_on_an_old_schema_says_so(tmp_path: Path, database_url: str) ->
     empty = database_url.replace("/paywright_test_", "/postgres?x=/").split("?x=")[0]
     query = database_url.partition("?")[2]
     env = {"DATABASE_URL": f"{empty}?{query}" if query else empty, "ENCRYPTION_KEY": TEST_KEY}
-    done = paywright(tmp_path, "serve", PORT="3948", **env)
+    done = paywright(tmp_path, "serve", PORT=str(free_port()), **env)
     assert done.returncode == 1
     assert "run `paywright migrate`" in done.stderr
