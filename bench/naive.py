@@ -88,14 +88,15 @@ async def _open(tx: Tx, wanted: OpenIssue) -> tuple[int, bytes, bool]:
         created_at=cause.at,
         updated_at=cause.at,
     )
-    claim = wanted.claim(render_opened(issue))
+    answer = render_opened(issue)
+    claim = wanted.claim(answer)
     taken = await tx.execute(
         """
         insert into idempotency_keys (scope, key, fingerprint, status, body, created_at)
         values ($1, $2, $3, $4, $5, $6)
             on conflict do nothing
         """,
-        *(claim.scope, claim.key, claim.fingerprint, claim.answer.status, claim.answer.body),
+        *(claim.scope, claim.key, claim.fingerprint, answer.status, answer.body),
         cause.at,
     )
     if taken == "INSERT 0 0":
@@ -107,7 +108,7 @@ async def _open(tx: Tx, wanted: OpenIssue) -> tuple[int, bytes, bool]:
             raise KeyReused("differs from the first request")
         return row["status"], row["body"], True
     await _file_issue(tx, cause, issue)
-    return claim.answer.status, claim.answer.body, False
+    return answer.status, answer.body, False
 
 
 async def _file_issue(tx: Tx, cause: Cause, issue: Issue) -> None:

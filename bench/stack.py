@@ -1,6 +1,7 @@
 """What is measured: a durable PostgreSQL of its own, and real processes on free ports."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +20,7 @@ import psutil
 import paywright
 from bench import workload
 from paywright.cli import prepare
+from paywright.core.cause import Cause
 from paywright.customers.register import register_customer
 from paywright.db.embedded import EmbeddedServer
 from paywright.db.migrate import migrate
@@ -26,7 +28,7 @@ from paywright.identity.manage import create_key
 from paywright.identity.permissions import Role
 from paywright.payments.record import record_charge
 from paywright.settings import Settings
-from paywright.wiring import build
+from paywright.wiring import App, build
 
 _START_PATIENCE_S = 30.0
 _STOP_PATIENCE_S = 40.0
@@ -34,9 +36,25 @@ _TEMPLATE = "bench_template"
 _SOURCES = Path(paywright.__file__).parents[1]
 _HERE = Path(__file__).parents[1]
 
+# What a template holds before the first run.
+Fill = Callable[[App, Cause], Awaitable[None]]
+
 
 class BenchFailed(Exception):
     """Something that is measured does not work. The text is for a person."""
+
+
+def environment(folder: Path, url: str) -> dict[str, str]:
+    """Of a process that is measured: without the settings of whoever runs the bench."""
+    known = {field.upper() for field in Settings.__struct_fields__}
+    return {k: v for k, v in os.environ.items() if k not in known} | {
+        "PYTHONPATH": f"{_SOURCES}{os.pathsep}{_HERE}",
+        "PAYWRIGHT_SUPERVISOR_PID": str(os.getpid()),
+        "PAYWRIGHT_DATA_DIR": str(folder / "data"),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+        "DATABASE_URL": url,
+        "RATE_LIMIT_MAX": "0",
+    }
 
 
 class Process:
@@ -46,23 +64,12 @@ class Process:
         self.name = name
         self.port = _free_port()
         self._log = folder / f"{name}.log"
-        # Without the settings of whoever runs the bench, and away from a `.env` file.
-        known = {field.upper() for field in Settings.__struct_fields__}
-        env = {k: v for k, v in os.environ.items() if k not in known}
-        env |= {
-            "PYTHONPATH": f"{_SOURCES}{os.pathsep}{_HERE}",
-            "PAYWRIGHT_SUPERVISOR_PID": str(os.getpid()),
-            "PAYWRIGHT_DATA_DIR": str(folder / "data"),
-            "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
-            "DATABASE_URL": url,
-            "PORT": str(self.port),
-            "RATE_LIMIT_MAX": "0",
-        }
+        env = {**environment(folder, url), "PORT": str(self.port)}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 env=env,
-                cwd=folder,
+                cwd=folder,  # away from a `.env` file
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -105,8 +112,23 @@ class Process:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
 
 
+async def customers_and_charges(app: App, cause: Cause) -> None:
+    """What issues can be opened about."""
+    today = cause.at.replace(hour=0, minute=0, second=0, microsecond=0)
+    await asyncio.gather(
+        *(
+            register_customer(app.db, app.keys, cause, customer=customer)
+            for customer in workload.customers(today)
+        )
+    )
+    await asyncio.gather(
+        *(record_charge(app.db, cause, charge=it) for it in workload.charges(today))
+    )
+    await app.db.pool.execute("vacuum analyze customers, payments")
+
+
 class Server:
-    """A PostgreSQL with a template: migrated, rules in force, customers and transactions."""
+    """A PostgreSQL with a template: migrated, rules in force, and filled for what is measured."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -122,7 +144,7 @@ class Server:
     def url_of(self, database: str) -> str:
         return urlunsplit(urlsplit(self._postgres.url)._replace(path=f"/{database}"))
 
-    async def prepare(self) -> None:
+    async def prepare(self, fill: Fill = customers_and_charges) -> None:
         """Make the template."""
         await self._admin(f"create database {_TEMPLATE}")
         url = self.url_of(_TEMPLATE)
@@ -134,17 +156,7 @@ class Server:
             await prepare.ensure_rules(app)
             cause = prepare.system_cause()
             _, self.secret = await create_key(app.db, cause, name="bench", role=Role.OPERATOR)
-            today = cause.at.replace(hour=0, minute=0, second=0, microsecond=0)
-            await asyncio.gather(
-                *(
-                    register_customer(app.db, app.keys, cause, customer=customer)
-                    for customer in workload.customers(today)
-                )
-            )
-            await asyncio.gather(
-                *(record_charge(app.db, cause, charge=it) for it in workload.charges(today))
-            )
-            await app.db.pool.execute("vacuum analyze customers, payments")
+            await fill(app, cause)
         finally:
             await app.close()
 
@@ -157,6 +169,20 @@ class Server:
 
     async def drop(self, name: str) -> None:
         await self._admin(f"drop database {name} with (force)")
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Processor time of PostgreSQL: of what serves a client, and of all the rest."""
+        (postmaster,) = (it for it in psutil.Process().children() if it.name() == "postgres")
+        times = postmaster.cpu_times()
+        clients, rest = 0.0, sum(times[:4])  # with its children that have ended
+        for child in postmaster.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                spent = sum(child.cpu_times()[:2])
+                if any("[local]" in word for word in child.cmdline()):
+                    clients += spent
+                else:
+                    rest += spent
+        return clients, rest
 
     async def setting(self, name: str) -> str:
         connection = await asyncpg.connect(self.url_of("postgres"))

@@ -8,11 +8,12 @@ from paywright import housekeeping
 from paywright.issues import jobs as issue_jobs
 from paywright.jobs.registry import REGISTRY
 from paywright.jobs.worker import Worker
+from paywright.ledger import jobs as ledger_jobs
 from paywright.settings import Settings
 from paywright.wiring import build_patiently, job_policy
 
 # Importing them has put their jobs and schedules into the registry.
-JOBS = (housekeeping, issue_jobs)
+JOBS = (housekeeping, issue_jobs, ledger_jobs)
 
 
 async def run_worker(settings: Settings, *, url: str) -> bool:

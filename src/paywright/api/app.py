@@ -11,9 +11,23 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp
 
 from paywright import __version__
-from paywright.api import analytics, customers, docs, health, issues, jobs, keys, rules
+from paywright.api import (
+    accounts,
+    analytics,
+    customers,
+    docs,
+    health,
+    holds,
+    issues,
+    jobs,
+    keys,
+    rules,
+    statements,
+    transfers,
+)
 from paywright.api.auth import Doorkeeper, cause_of, guard
 from paywright.api.edge import Edge
+from paywright.api.hot import HotRoutes
 from paywright.api.openapi import describe
 from paywright.api.problems import explain
 from paywright.batching import Coalescer
@@ -22,6 +36,10 @@ from paywright.wiring import App
 
 V1 = [
     *issues.ROUTES,
+    *transfers.ROUTES,
+    *holds.ROUTES,
+    *accounts.ROUTES,
+    *statements.ROUTES,
     *analytics.ROUTES,
     *customers.ROUTES,
     *jobs.ROUTES,
@@ -40,7 +58,14 @@ _DESCRIPTION = OpenAPIConfig(
 
 def create_api(app: App) -> ASGIApp:
     """The ASGI application over the parts that `wiring` built."""
-    return Edge(create_litestar(app))
+    inner = create_litestar(app)
+    return HotRoutes(
+        Edge(inner),
+        transfers.HOT | holds.HOT,
+        desk=inner.state.desk,
+        doorkeeper=inner.state.doorkeeper,
+        body_max=app.settings.request_body_max_bytes,
+    )
 
 
 def create_litestar(app: App, *, described: bool = False) -> Litestar:
@@ -61,6 +86,7 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
             "open_issue": Coalescer(
                 partial(open_issues, app.db, render=issues.render_opened), name="open_issues"
             ),
+            "desk": transfers.open_desk(app.db),
         }
     )
 
@@ -71,6 +97,7 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
     async def lifespan(_: Litestar) -> Any:
         yield
         await state.open_issue.close()
+        await state.desk.close()
 
     return Litestar(
         route_handlers=[Router("/api/v1", route_handlers=V1), *health.ROUTES, *docs.ROUTES],

@@ -63,6 +63,20 @@ class Doorkeeper:
         self._trusted[digest] = (actor, now + _TRUSTED_S)
         return actor
 
+    async def admit(self, scope: Scope, secret: str | None, permission: Permission) -> Actor:
+        """Who is calling, if it may do this, and has not called too often.
+
+        Raises RateLimited, KeyInvalid, PermissionMissing.
+        """
+        client = scope["client"]
+        if self.limiter.limit:
+            self.count(scope, f"ip:{client[0] if client else ''}")
+        actor = await self.actor_of(secret)
+        if self.limiter.limit:
+            self.count(scope, f"key:{actor.id}")
+        actor.require(permission)
+        return actor
+
     def forget(self) -> None:
         """Trust nobody any more: a key was revoked."""
         self._trusted.clear()
@@ -97,27 +111,30 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     doorkeeper: Doorkeeper = connection.app.state.doorkeeper
     if wanted == PUBLIC:
         return
-    client = connection.client
-    doorkeeper.count(connection.scope, f"ip:{client.host if client else ''}")
-    actor = await doorkeeper.actor_of(_secret(connection))
-    doorkeeper.count(connection.scope, f"key:{actor.id}")
-    actor.require(Permission(wanted))
+    headers = connection.headers
+    secret = secret_of(headers.get("authorization"), headers.get("x-api-key"))
+    actor = await doorkeeper.admit(connection.scope, secret, Permission(wanted))
     connection.scope["state"]["actor"] = actor
 
 
 async def cause_of(scope: Scope) -> Cause:
     """The cause of an authenticated request."""
+    return cause_for(scope, scope["state"]["actor"])
+
+
+def cause_for(scope: Scope, actor: Actor) -> Cause:
+    """The cause of a request that `actor` makes now."""
     client = scope["client"]
     return Cause(
-        actor=scope["state"]["actor"],
+        actor=actor,
         at=datetime.now(UTC),
         request_id=scope["state"]["request_id"],
         ip=client[0] if client else None,
     )
 
 
-def _secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
-    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
+def secret_of(authorization: str | None, x_api_key: str | None) -> str | None:
+    scheme, _, credential = (authorization or "").partition(" ")
     if scheme.lower() == "bearer":
         return credential.strip()
-    return connection.headers.get("x-api-key")
+    return x_api_key

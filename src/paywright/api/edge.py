@@ -26,6 +26,13 @@ _SECURITY = [
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
 ]
 _NO_STORE = (b"cache-control", b"no-store")
+# For answers that are never a page: what browsers must be told of those, and no more.
+BARE = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    _NO_STORE,
+]
 
 
 class Edge:

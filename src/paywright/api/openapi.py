@@ -78,6 +78,8 @@ def _complete(
     for response in responses.values():
         if answer is not None:
             response["content"] = {"application/json": {"schema": _schema(answer, schemas)}}
+            for media_type in handler.opt.get("also_as", ()):
+                response["content"][media_type] = {"schema": {"type": "string"}}
     for parameter in operation.get("parameters", []):
         parameter.pop("allowEmptyValue", None)
     responses["4XX"] = _problem("The request was refused; nothing was changed.")

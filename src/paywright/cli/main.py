@@ -7,7 +7,13 @@ from cyclopts import App as Cli
 from cyclopts import Parameter
 
 from paywright import __version__
-from paywright.cli import issue_commands, job_commands, key_commands, rule_commands
+from paywright.cli import (
+    issue_commands,
+    job_commands,
+    key_commands,
+    ledger_commands,
+    rule_commands,
+)
 from paywright.cli.console import guarded, out, print_json, run
 from paywright.cli.database import database
 from paywright.settings import Settings, read_settings
@@ -32,6 +38,7 @@ cli.command(issue_commands.process_samples, name="process-samples")
 cli.command(job_commands.cli, name="jobs")
 cli.command(rule_commands.cli, name="rules")
 cli.command(key_commands.cli, name="keys")
+cli.command(ledger_commands.cli, name="ledger")
 
 
 @cli.command

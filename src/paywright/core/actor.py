@@ -22,6 +22,9 @@ class Permission(StrEnum):
     MANAGE_RULES = "rules:manage"
     READ_KEYS = "keys:read"
     MANAGE_KEYS = "keys:manage"
+    READ_LEDGER = "ledger:read"
+    MANAGE_ACCOUNTS = "accounts:manage"
+    MOVE_MONEY = "transfers:create"
 
 
 class PermissionMissing(Forbidden):

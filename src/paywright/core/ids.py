@@ -3,10 +3,10 @@
 The text form is a TypeID (github.com/jetify-com/typeid, spec 0.3.0).
 """
 
+import os
 from datetime import datetime
-from secrets import randbits
-from typing import ClassVar, Self
-from uuid import UUID
+from typing import ClassVar, Self, TypeVar
+from uuid import UUID, SafeUUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32, lower case
 _LOW_62 = (1 << 62) - 1
@@ -14,23 +14,45 @@ _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _VALUE = {char: value for value, char in enumerate(_ALPHABET)}
 
 
+_DICE_BYTES = 10
+_dice_left: list[bytes] = []
+
+
+def _dice() -> int:
+    """74 random bits. The system is asked for many at a time: each call to it has its price."""
+    while True:
+        try:
+            return int.from_bytes(_dice_left.pop()) >> 6
+        except IndexError:
+            many = os.urandom(_DICE_BYTES * 512)
+            _dice_left.extend(many[i : i + _DICE_BYTES] for i in range(0, len(many), _DICE_BYTES))
+
+
+# A child process must not roll what its parent will roll.
+if hasattr(os, "register_at_fork"):  # not where processes cannot fork
+    os.register_at_fork(after_in_child=_dice_left.clear)
+
+
+_keep = object.__setattr__  # a UUID does not let itself be written to
+
+
 class Id(UUID):
     """Base of all ids. Time-ordered, so a primary key also sorts by creation."""
 
-    __slots__ = ()
+    __slots__ = ("_text",)
     prefix: ClassVar[str]
 
     @classmethod
     def new(cls, at: datetime) -> Self:
         """A fresh id of the millisecond `at` (RFC 9562, version 7)."""
         ms = int(at.timestamp() * 1000)
-        dice = randbits(74)  # once: each call asks the system
-        return cls(int=ms << 80 | 0x7 << 76 | dice >> 62 << 64 | 0b10 << 62 | dice & _LOW_62)
+        dice = _dice()
+        return _made(cls, ms << 80 | 0x7 << 76 | dice >> 62 << 64 | 0b10 << 62 | dice & _LOW_62)
 
     @classmethod
     def of(cls, uuid: UUID) -> Self:
         """The id that a database column holds."""
-        return cls(int=uuid.int)
+        return _made(cls, uuid.int)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -43,12 +65,32 @@ class Id(UUID):
             if (value := _VALUE.get(char)) is None:
                 raise ValueError(f"not a {cls.prefix}_ id: {text[:64]!r}")
             number = number << 5 | value
-        return cls(int=number)
+        made = _made(cls, number)
+        _keep(made, "_text", text)
+        return made
 
     def __str__(self) -> str:
+        try:
+            return self._text
+        except AttributeError:  # asked for the first time
+            _keep(self, "_text", f"{self.prefix}_{self.suffix()}")
+            return self._text
+
+    def suffix(self) -> str:
+        """The text form without its prefix: ids of one uuid have it in common."""
         number = self.int
-        suffix = "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
-        return f"{self.prefix}_{suffix}"
+        return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+_AnyId = TypeVar("_AnyId", bound=Id)
+
+
+def _made(kind: type[_AnyId], number: int) -> _AnyId:
+    """The same as `kind(int=number)`, in half the time."""
+    made = object.__new__(kind)
+    _keep(made, "int", number)
+    _keep(made, "is_safe", SafeUUID.unknown)
+    return made
 
 
 class IssueId(Id):
@@ -84,3 +126,15 @@ class KeyId(Id):
 class PaymentId(Id):
     __slots__ = ()
     prefix = "pay"
+
+
+class AccountId(Id):
+    __slots__ = ()
+    prefix = "acc"
+
+
+class TransferId(Id):
+    """A movement of the ledger. That of a payment has the payment's uuid: `pay_x` and `trf_x`."""
+
+    __slots__ = ()
+    prefix = "trf"

@@ -1,5 +1,6 @@
 """Exact money. Integers in minor units; there is no float on any path."""
 
+import re
 from collections.abc import Sequence
 from typing import Self
 
@@ -8,6 +9,8 @@ import msgspec
 from paywright.core.currencies import EXPONENT
 
 MINOR_MAX = 2**63 - 1  # what a bigint column holds
+
+_DECIMAL = re.compile(r"(-?)([0-9]{1,19})(?:\.([0-9]+))?", re.ASCII)
 
 
 class Money(msgspec.Struct, frozen=True):
@@ -25,6 +28,25 @@ class Money(msgspec.Struct, frozen=True):
             raise ValueError(f"unknown currency {self.currency!r}")
         if not -MINOR_MAX <= self.minor <= MINOR_MAX:
             raise ValueError(f"amount out of range: {self.minor}")
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Self:
+        """Read a decimal amount: `10.99` of EUR is 1099 minor units, `1099` of JPY is 1099.
+
+        Raises ValueError for what is not a plain decimal, and for more digits after the point than
+        the currency has: nothing is ever rounded.
+        """
+        match = _DECIMAL.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a decimal amount: {text[:40]!r}")
+        if currency not in EXPONENT:
+            raise ValueError(f"unknown currency {currency!r}")
+        sign, whole, part = match[1], match[2], match[3] or ""
+        digits = EXPONENT[currency]
+        if len(part) > digits:
+            allowed = f"at most {digits} digits" if digits else "no digits"
+            raise ValueError(f"{currency} has {allowed} after the decimal point")
+        return cls(int(f"{sign}{whole}{part:0<{digits}}"), currency)
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.minor + self._same(other), self.currency)

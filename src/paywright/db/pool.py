@@ -34,6 +34,11 @@ def is_transient(error: BaseException) -> bool:
     ) or is_connection_lost(error)
 
 
+def is_duplicate(error: BaseException) -> bool:
+    """Whether a row under the same unique key came first."""
+    return isinstance(error, asyncpg.UniqueViolationError)
+
+
 _CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,  # class 08
     asyncpg.OperatorInterventionError,  # class 57: shutting down, starting up, killed
@@ -62,6 +67,11 @@ def from_jsonb(text: str | None, type: Any = Any) -> Any:
     return None if text is None else msgspec.json.decode(text, type=type)
 
 
+async def _nothing_to_forget(_: object) -> None:
+    """What a connection is given back with. We only ever say `set local`, so there is nothing that
+    would have to be undone, and asking the server to do so would cost a round trip each time."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL."""
 
@@ -79,6 +89,7 @@ class Database:
                 min_size=1,
                 max_size=connections_max,
                 command_timeout=60,
+                reset=_nothing_to_forget,
                 max_inactive_connection_lifetime=300,
                 server_settings={
                     "application_name": application,

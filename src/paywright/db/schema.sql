@@ -9,6 +9,13 @@ CREATE TYPE public.pgqueuer_status AS ENUM (
     'failed'
 );
 
+CREATE FUNCTION public.accounts_refuse_removal() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'accounts are closed, never removed' using errcode = 'integrity_constraint_violation';
+end $$;
+
 CREATE FUNCTION public.events_ensure_partitions(months_ahead integer) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -89,6 +96,48 @@ BEGIN
 END;
 $$;
 
+CREATE FUNCTION public.ledger_refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'ledger transfers are append-only: % refused', lower(tg_op)
+        using errcode = 'integrity_constraint_violation';
+end $$;
+
+CREATE TABLE public.accounts (
+    id uuid NOT NULL,
+    code text,
+    name text NOT NULL,
+    owner text NOT NULL,
+    currency text NOT NULL,
+    kind text NOT NULL,
+    may_go_negative boolean NOT NULL,
+    status text NOT NULL,
+    debits_posted bigint DEFAULT 0 NOT NULL,
+    credits_posted bigint DEFAULT 0 NOT NULL,
+    debits_pending bigint DEFAULT 0 NOT NULL,
+    credits_pending bigint DEFAULT 0 NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    moved_at timestamp with time zone NOT NULL,
+    CONSTRAINT accounts_closed_empty CHECK (((status <> 'closed'::text) OR ((debits_posted = credits_posted) AND (debits_pending = 0) AND (credits_pending = 0)))),
+    CONSTRAINT accounts_code_check CHECK (((length(code) >= 1) AND (length(code) <= 64))),
+    CONSTRAINT accounts_credits_pending_check CHECK ((credits_pending >= 0)),
+    CONSTRAINT accounts_credits_posted_check CHECK ((credits_posted >= 0)),
+    CONSTRAINT accounts_currency_check CHECK ((length(currency) = 3)),
+    CONSTRAINT accounts_debits_pending_check CHECK ((debits_pending >= 0)),
+    CONSTRAINT accounts_debits_posted_check CHECK ((debits_posted >= 0)),
+    CONSTRAINT accounts_kind_check CHECK ((kind = ANY (ARRAY['asset'::text, 'liability'::text, 'income'::text, 'expense'::text]))),
+    CONSTRAINT accounts_name_check CHECK ((length(name) <= 200)),
+    CONSTRAINT accounts_owner_check CHECK (((length(owner) >= 1) AND (length(owner) <= 64))),
+    CONSTRAINT accounts_status_check CHECK ((status = ANY (ARRAY['active'::text, 'frozen'::text, 'closed'::text]))),
+    CONSTRAINT accounts_stay_positive CHECK ((may_go_negative OR
+CASE
+    WHEN (kind = ANY (ARRAY['asset'::text, 'expense'::text])) THEN ((credits_posted + credits_pending) <= debits_posted)
+    ELSE ((debits_posted + debits_pending) <= credits_posted)
+END))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.05');
+
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -116,7 +165,7 @@ CREATE TABLE public.events (
     before jsonb,
     after jsonb,
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT events_type_check CHECK ((type ~ '^[a-z_]+\.[a-z_]+$'::text))
+    CONSTRAINT events_type_check CHECK ((type ~~ '_%._%'::text))
 )
 PARTITION BY RANGE (at);
 
@@ -201,7 +250,7 @@ CREATE TABLE public.events_default (
     before jsonb,
     after jsonb,
     xid xid8 DEFAULT pg_current_xact_id() CONSTRAINT events_xid_not_null NOT NULL,
-    CONSTRAINT events_type_check CHECK ((type ~ '^[a-z_]+\.[a-z_]+$'::text))
+    CONSTRAINT events_type_check CHECK ((type ~~ '_%._%'::text))
 );
 
 CREATE TABLE public.idempotency_keys (
@@ -213,6 +262,7 @@ CREATE TABLE public.idempotency_keys (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
 );
+ALTER TABLE ONLY public.idempotency_keys ALTER COLUMN body SET STORAGE EXTERNAL;
 
 CREATE TABLE public.issue_actions (
     id uuid NOT NULL,
@@ -252,6 +302,42 @@ CREATE TABLE public.issues (
     CONSTRAINT issues_type_check CHECK ((type = ANY (ARRAY['decline'::text, 'missed_installment'::text, 'dispute'::text, 'refund_request'::text])))
 );
 
+CREATE TABLE public.ledger_transfers (
+    id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    debit_account_id uuid NOT NULL,
+    credit_account_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    held_minor bigint NOT NULL,
+    debit_balance bigint NOT NULL,
+    debit_available bigint NOT NULL,
+    credit_balance bigint NOT NULL,
+    credit_available bigint NOT NULL,
+    hold_id uuid,
+    expires_at timestamp with time zone,
+    kind text NOT NULL,
+    currency text NOT NULL,
+    description text,
+    CONSTRAINT ledger_transfers_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT ledger_transfers_check CHECK ((debit_account_id <> credit_account_id)),
+    CONSTRAINT ledger_transfers_check1 CHECK (((hold_id IS NOT NULL) = (kind = ANY (ARRAY['post_hold'::text, 'release_hold'::text, 'expire_hold'::text])))),
+    CONSTRAINT ledger_transfers_check2 CHECK (((expires_at IS NULL) OR (kind = 'hold'::text))),
+    CONSTRAINT ledger_transfers_check3 CHECK (
+CASE kind
+    WHEN 'post'::text THEN (held_minor = 0)
+    WHEN 'hold'::text THEN (held_minor = amount_minor)
+    ELSE ((held_minor < 0) AND (amount_minor <= (- held_minor)))
+END),
+    CONSTRAINT ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['post'::text, 'hold'::text, 'post_hold'::text, 'release_hold'::text, 'expire_hold'::text])))
+);
+
+CREATE TABLE public.open_holds (
+    id uuid NOT NULL,
+    debit_account_id uuid NOT NULL,
+    credit_account_id uuid NOT NULL,
+    expires_at timestamp with time zone
+);
+
 CREATE VIEW public.payment_audit_log AS
  SELECT sequence,
     at,
@@ -279,11 +365,14 @@ CREATE TABLE public.payments (
     description text,
     created_at timestamp with time zone NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
+    debit_account_id uuid,
+    credit_account_id uuid,
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
-    CONSTRAINT payments_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT payments_currency_check CHECK ((length(currency) = 3)),
     CONSTRAINT payments_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'vendor_payment'::text, 'charge'::text]))),
     CONSTRAINT payments_reference_check CHECK ((reference ~ '^[A-Za-z0-9_.:-]{1,64}$'::text)),
-    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending_approval'::text, 'requires_otp'::text, 'processing'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'declined'::text, 'rejected'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
+    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending_approval'::text, 'requires_otp'::text, 'processing'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'declined'::text, 'rejected'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text]))),
+    CONSTRAINT payments_transfer_accounts CHECK (((kind <> 'transfer'::text) OR ((debit_account_id IS NOT NULL) AND (credit_account_id IS NOT NULL))))
 );
 
 CREATE TABLE public.pgqueuer (
@@ -430,6 +519,12 @@ ALTER TABLE ONLY public.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('
 
 ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_statistics_id_seq'::regclass);
 
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_code_key UNIQUE (code);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
 
@@ -455,7 +550,7 @@ ALTER TABLE ONLY public.events_default
     ADD CONSTRAINT events_default_pkey PRIMARY KEY (sequence, at);
 
 ALTER TABLE ONLY public.idempotency_keys
-    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (scope, key);
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (key, scope);
 
 ALTER TABLE ONLY public.issue_actions
     ADD CONSTRAINT issue_actions_issue_id_key UNIQUE (issue_id);
@@ -466,11 +561,14 @@ ALTER TABLE ONLY public.issue_actions
 ALTER TABLE ONLY public.issues
     ADD CONSTRAINT issues_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY public.payments
-    ADD CONSTRAINT payments_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.ledger_transfers
+    ADD CONSTRAINT ledger_transfers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.open_holds
+    ADD CONSTRAINT open_holds_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.payments
-    ADD CONSTRAINT payments_reference_key UNIQUE (reference);
+    ADD CONSTRAINT payments_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.pgqueuer_log
     ADD CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id);
@@ -502,6 +600,8 @@ ALTER TABLE ONLY public.rule_sets
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+CREATE INDEX accounts_owner ON public.accounts USING btree (owner, id);
+
 CREATE INDEX customers_email ON public.customers USING btree (email_index) WHERE (email_index IS NOT NULL);
 
 CREATE INDEX events_subject ON ONLY public.events USING btree (subject, sequence);
@@ -516,7 +616,21 @@ CREATE INDEX issues_customer ON public.issues USING btree (customer_id, id DESC)
 
 CREATE INDEX issues_status ON public.issues USING btree (status, id DESC);
 
-CREATE INDEX payments_customer ON public.payments USING btree (customer_id, created_at DESC);
+CREATE INDEX ledger_transfers_credit ON public.ledger_transfers USING btree (credit_account_id, created_at);
+
+CREATE INDEX ledger_transfers_debit ON public.ledger_transfers USING btree (debit_account_id, created_at);
+
+CREATE UNIQUE INDEX ledger_transfers_hold ON public.ledger_transfers USING btree (hold_id) WHERE (hold_id IS NOT NULL);
+
+CREATE INDEX open_holds_credit ON public.open_holds USING btree (credit_account_id);
+
+CREATE INDEX open_holds_debit ON public.open_holds USING btree (debit_account_id);
+
+CREATE INDEX open_holds_expiry ON public.open_holds USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX payments_customer ON public.payments USING btree (customer_id, created_at DESC) WHERE (customer_id IS NOT NULL);
+
+CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (reference) WHERE (reference IS NOT NULL);
 
 CREATE INDEX pgqueuer_dead_id ON public.pgqueuer USING btree (id) WHERE (status = 'failed'::public.pgqueuer_status);
 
@@ -554,11 +668,19 @@ ALTER INDEX public.events_pkey ATTACH PARTITION public.events_default_pkey;
 
 ALTER INDEX public.events_subject ATTACH PARTITION public.events_default_subject_sequence_idx;
 
+CREATE TRIGGER accounts_no_truncate BEFORE TRUNCATE ON public.accounts FOR EACH STATEMENT EXECUTE FUNCTION public.accounts_refuse_removal();
+
+CREATE TRIGGER accounts_stay BEFORE DELETE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.accounts_refuse_removal();
+
 CREATE TRIGGER events_append_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.events_refuse_change();
 
 CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.events_refuse_change();
 
 CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON public.events_default FOR EACH STATEMENT EXECUTE FUNCTION public.events_refuse_change();
+
+CREATE TRIGGER ledger_transfers_append_only BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION public.ledger_refuse_change();
+
+CREATE TRIGGER ledger_transfers_no_truncate BEFORE TRUNCATE ON public.ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION public.ledger_refuse_change();
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION public.fn_pgqueuer_changed();
 

@@ -2,29 +2,37 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from paywright.core.cause import Cause
 from paywright.core.ids import EventId
-from paywright.db.pool import Tx, from_jsonb, to_jsonb
+from paywright.db import copy
+from paywright.db.copy import copy_rows
+from paywright.db.pool import Tx, from_jsonb
 from paywright.events.model import Event, Recorded
+
+_COLUMNS = ("id", "at", "type", "subject", "actor", "ip", "request_id", "data", "before", "after")
 
 
 async def append(tx: Tx, rows: Sequence[tuple[EventId, Cause, Event]]) -> None:
-    await tx.execute(
-        """
-        insert into events (id, at, type, subject, actor, ip, request_id, data, before, after)
-        select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[],
-                             $6::inet[], $7::text[], $8::jsonb[], $9::jsonb[], $10::jsonb[])
-        """,
-        [event_id for event_id, _, _ in rows],
-        [cause.at for _, cause, _ in rows],
-        [event.type for _, _, event in rows],
-        [event.subject for _, _, event in rows],
-        [cause.actor.id for _, cause, _ in rows],
-        [cause.ip for _, cause, _ in rows],
-        [cause.request_id for _, cause, _ in rows],
-        [to_jsonb(event.data) for _, _, event in rows],
-        [None if event.before is None else to_jsonb(event.before) for _, _, event in rows],
-        [None if event.after is None else to_jsonb(event.after) for _, _, event in rows],
+    await copy_rows(tx, "events", _COLUMNS, [_row(*it) for it in rows])
+
+
+def _row(event_id: EventId, cause: Cause, event: Event) -> bytes:
+    return b"".join(
+        (
+            copy.row(10),
+            copy.uuid(event_id),
+            copy.timestamptz(cause.at),
+            copy.text(event.type),
+            copy.text(event.subject),
+            copy.text(cause.actor.id),
+            copy.NULL if cause.ip is None else copy.inet(cause.ip),
+            copy.text(cause.request_id),
+            copy.jsonb(msgspec.json.encode(event.data)),
+            copy.NULL if event.before is None else copy.jsonb(msgspec.json.encode(event.before)),
+            copy.NULL if event.after is None else copy.jsonb(msgspec.json.encode(event.after)),
+        )
     )
 
 

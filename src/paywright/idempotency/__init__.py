@@ -6,7 +6,16 @@ Emits   nothing
 Always  a key is claimed in the transaction of the effect itself: either both are there or neither
 """
 
-from paywright.idempotency.claim import KeyReused, claim, fingerprint, release
-from paywright.idempotency.model import Answer, Claim
+from paywright.idempotency.claim import KeyReused, claim, claim_fresh, recall, release
+from paywright.idempotency.model import Answer, Claim, fingerprint
 
-__all__ = ["Answer", "Claim", "KeyReused", "claim", "fingerprint", "release"]
+__all__ = [
+    "Answer",
+    "Claim",
+    "KeyReused",
+    "claim",
+    "claim_fresh",
+    "fingerprint",
+    "recall",
+    "release",
+]

@@ -5,20 +5,13 @@ changed something are stored; a refusal is not, so that a corrected request may 
 key that another transaction is claiming is waited for, rather than answered with 409.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-import msgspec
 
 from paywright.core.errors import Invalid
 from paywright.db.pool import Tx
 from paywright.idempotency import store
-from paywright.idempotency.model import Answer, Claim
-
-_WHOLE = 16  # bytes that identify the request
-_FIELD = 4  # bytes for each field, enough to tell which one differs
+from paywright.idempotency.model import FIELD_BYTES, WHOLE_BYTES, Answer, Claim
 
 
 class KeyReused(Invalid):
@@ -27,17 +20,6 @@ class KeyReused(Invalid):
     A key stands for one request for as long as it is kept. `fields` names what differs from the
     first request; nothing was changed. Use a new key for a new request.
     """
-
-
-def fingerprint(request: Mapping[str, Any]) -> tuple[tuple[str, ...], bytes]:
-    """The field names of a request and a digest by which a different request is told apart."""
-    fields = tuple(sorted(request))
-    digests = [
-        hashlib.blake2b(msgspec.json.encode(request[field]), digest_size=_FIELD).digest()
-        for field in fields
-    ]
-    whole = hashlib.blake2b(msgspec.json.encode(request, order="sorted"), digest_size=_WHOLE)
-    return fields, whole.digest() + b"".join(digests)
 
 
 async def claim(
@@ -62,9 +44,34 @@ async def claim(
             outcomes.append(None)
             continue
         earlier = claims[first[name]]
-        stored = found.get(name) or (earlier.fingerprint, earlier.answer)
-        outcomes.append(_compare(item, *stored))
+        fingerprint, answer = found.get(name) or (earlier.fingerprint, earlier.answer)
+        if answer is None:
+            raise AssertionError("a claim without an answer")
+        outcomes.append(_compare(item, fingerprint, answer))
     return outcomes
+
+
+async def recall(tx: Tx, claims: Sequence[Claim]) -> list[Answer | KeyReused | None]:
+    """For each claim: the answer that its key was given, None when it is free.
+
+    For use-cases that know their answer only after the effect: they recall, act, and then
+    `claim_fresh`.
+    """
+    found = await store.select(tx, claims)
+    outcomes: list[Answer | KeyReused | None] = []
+    for item in claims:
+        stored = found.get((item.scope, item.key))
+        outcomes.append(None if stored is None else _compare(item, *stored))
+    return outcomes
+
+
+async def claim_fresh(tx: Tx, claims: Sequence[Claim], *, at: datetime) -> None:
+    """Store answers under keys that `recall` found free.
+
+    Raises a duplicate (`db.pool.is_duplicate`) when somebody else was faster: the transaction is
+    lost, and is to be run again from the recall.
+    """
+    await store.insert_fresh(tx, claims, at=at)
 
 
 async def release(tx: Tx, scope: str, keys: Sequence[str]) -> list[Answer]:
@@ -84,5 +91,5 @@ def _compare(item: Claim, stored: bytes, answer: Answer) -> Answer | KeyReused:
 
 
 def _part(whole: bytes, index: int) -> bytes:
-    start = _WHOLE + index * _FIELD
-    return whole[start : start + _FIELD]
+    start = WHOLE_BYTES + index * FIELD_BYTES
+    return whole[start : start + FIELD_BYTES]

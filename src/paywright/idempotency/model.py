@@ -1,6 +1,13 @@
 """A key, the request it stands for, and the answer that it gets."""
 
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
+
+WHOLE_BYTES = 16  # identify the request
+FIELD_BYTES = 4  # for each field, enough to tell which one differs
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -11,10 +18,24 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """`fields`: the request's top-level field names, in the order of `fingerprint`."""
+    """`fields`: the request's top-level field names, in the order of `fingerprint`.
+
+    answer: None while it is not known yet, for `recall`
+    """
 
     scope: str
     key: str
     fields: tuple[str, ...]
     fingerprint: bytes
-    answer: Answer
+    answer: Answer | None = None
+
+
+def fingerprint(request: Mapping[str, Any]) -> tuple[tuple[str, ...], bytes]:
+    """The field names of a request and a digest by which a different request is told apart."""
+    fields = tuple(sorted(request))
+    digests = [
+        hashlib.blake2b(msgspec.json.encode(request[field]), digest_size=FIELD_BYTES).digest()
+        for field in fields
+    ]
+    whole = hashlib.blake2b(msgspec.json.encode(request, order="sorted"), digest_size=WHOLE_BYTES)
+    return fields, whole.digest() + b"".join(digests)

@@ -3,32 +3,59 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from paywright.db import copy
+from paywright.db.copy import copy_rows
 from paywright.db.pool import Tx
 from paywright.idempotency.model import Answer, Claim
+
+_COLUMNS = ("scope", "key", "fingerprint", "status", "body", "created_at")
 
 
 async def insert(tx: Tx, claims: Sequence[Claim], *, at: datetime) -> set[tuple[str, str]]:
     """Store the claims whose key is free; the (scope, key) pairs that were."""
     # In key order: two batches that share keys then wait for each other, and never in a circle.
-    ordered = sorted(claims, key=lambda claim: (claim.scope, claim.key))
+    ordered = sorted(claims, key=lambda claim: (claim.key, claim.scope))
+    answers = [claim.answer for claim in ordered if claim.answer is not None]
     rows = await tx.fetch(
         """
         insert into idempotency_keys (scope, key, fingerprint, status, body, created_at)
         select scope, key, fingerprint, status, body, $6
           from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::bytea[])
             as new (scope, key, fingerprint, status, body)
-         order by scope, key
+         order by key, scope
             on conflict do nothing
         returning scope, key
         """,
         [claim.scope for claim in ordered],
         [claim.key for claim in ordered],
         [claim.fingerprint for claim in ordered],
-        [claim.answer.status for claim in ordered],
-        [claim.answer.body for claim in ordered],
+        [answer.status for answer in answers],
+        [answer.body for answer in answers],
         at,
     )
     return {(row["scope"], row["key"]) for row in rows}
+
+
+async def insert_fresh(tx: Tx, claims: Sequence[Claim], *, at: datetime) -> None:
+    """Store claims that are known to be free; breaks the transaction when one is not."""
+    ordered = sorted(claims, key=lambda claim: (claim.key, claim.scope))
+    stamp = copy.timestamptz(at)
+    rows = [_row(it, it.answer, stamp) for it in ordered if it.answer is not None]
+    await copy_rows(tx, "idempotency_keys", _COLUMNS, rows)
+
+
+def _row(it: Claim, answer: Answer, stamp: bytes) -> bytes:
+    return b"".join(
+        (
+            copy.row(6),
+            copy.text(it.scope),
+            copy.text(it.key),
+            copy.bytea(it.fingerprint),
+            copy.smallint(answer.status),
+            copy.bytea(answer.body),
+            stamp,
+        )
+    )
 
 
 async def select(tx: Tx, claims: Sequence[Claim]) -> dict[tuple[str, str], tuple[bytes, Answer]]:

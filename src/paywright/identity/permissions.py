@@ -21,15 +21,23 @@ _READ = frozenset(
         Permission.READ_CUSTOMERS,
         Permission.READ_JOBS,
         Permission.READ_RULES,
+        Permission.READ_LEDGER,
     }
 )
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
-    Role.DISPATCHER: _READ | {Permission.OPEN_ISSUES, Permission.WRITE_CUSTOMERS},
+    Role.DISPATCHER: _READ
+    | {Permission.OPEN_ISSUES, Permission.WRITE_CUSTOMERS, Permission.MOVE_MONEY},
     Role.APPROVER: _READ,
     Role.REVIEWER: _READ | {Permission.REVIEW_ISSUES},
     Role.OPERATOR: _READ
-    | {Permission.OPEN_ISSUES, Permission.WRITE_CUSTOMERS, Permission.MANAGE_JOBS},
+    | {
+        Permission.OPEN_ISSUES,
+        Permission.WRITE_CUSTOMERS,
+        Permission.MANAGE_JOBS,
+        Permission.MOVE_MONEY,
+        Permission.MANAGE_ACCOUNTS,
+    },
     Role.ADMIN: frozenset(Permission),
 }

@@ -54,7 +54,7 @@ async def save_charge(tx: Tx, charge: Charge, *, at: datetime) -> PaymentId | No
         insert into payments (id, kind, status, reference, customer_id, amount_minor, currency,
                               provider, failure_code, description, created_at, recorded_at)
         values ($1, 'charge', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-            on conflict (reference) do update
+            on conflict (reference) where reference is not null do update
            set status = excluded.status, amount_minor = excluded.amount_minor,
                currency = excluded.currency, provider = excluded.provider,
                failure_code = excluded.failure_code, description = excluded.description,

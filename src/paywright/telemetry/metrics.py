@@ -6,6 +6,7 @@ Record through the functions, not through the metrics: they keep the number of s
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 # An empty variable would make the library keep its files in the working directory.
 if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
@@ -85,10 +86,26 @@ def count_request(*, method: str, route: str | None, status: int, seconds: float
 
     route: the template, `/issues/{issue_id}`, never the path; None when no route matched
     """
+    known = _answered.get((method, route, status))
+    if known is None:
+        known = _series_of(method, route, status)
+        if len(_answered) < _ANSWERED_MAX:
+            _answered[method, route, status] = known
+    counter, histogram = known
+    counter.inc()
+    histogram.observe(seconds)
+
+
+# Finding a series by its labels takes longer than counting in it.
+_ANSWERED_MAX = 4 * ROUTES_MAX
+_answered: dict[tuple[str, str | None, int], tuple[Any, Any]] = {}
+
+
+def _series_of(method: str, route: str | None, status: int) -> tuple[Any, Any]:
     method = method if method in _METHODS else "other"
     route = "unmatched" if route is None else _bounded_route(route)
-    _http_requests.labels(method, route, str(status)).inc()
-    _http_seconds.labels(method, route).observe(seconds)
+    counter = _http_requests.labels(method, route, str(status))
+    return counter, _http_seconds.labels(method, route)
 
 
 def count_job(*, task: str, outcome: str, seconds: float) -> None:

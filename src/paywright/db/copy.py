@@ -1,0 +1,99 @@
+"""COPY in PostgreSQL's binary format: the fastest way in for many rows.
+
+The driver can write records, too, but takes half a microsecond for each field; these take a
+tenth. A row is `row(n)` and n fields; the types must be those of the columns, exactly.
+Source: PostgreSQL documentation, "COPY", "Binary Format"; the fields are in the network formats
+of the `…send` functions of their types.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_interface
+from struct import Struct
+from uuid import UUID
+
+from paywright.db.pool import Tx
+
+_SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_END = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_UUID_LENGTH = 16 << 128
+
+_int2, _int8, _length = Struct("!ih").pack, Struct("!iq").pack, Struct("!i").pack
+
+
+async def copy_rows(tx: Tx, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
+    """Append rows to a table."""
+    wire = _stream(b"".join((_SIGNATURE, *rows, _END)))
+    await tx.copy_to_table(table, source=wire, columns=columns, format="binary")
+
+
+async def _stream(wire: bytes) -> AsyncGenerator[bytes]:
+    """What the driver takes as it is: a file it would have read by another thread."""
+    yield wire
+
+
+@lru_cache
+def row(fields: int) -> bytes:
+    """The beginning of a row."""
+    return fields.to_bytes(2)
+
+
+def uuid(value: UUID) -> bytes:
+    return (_UUID_LENGTH | value.int).to_bytes(20)
+
+
+def bigint(value: int) -> bytes:
+    return _int8(8, value)
+
+
+def smallint(value: int) -> bytes:
+    return _int2(2, value)
+
+
+def timestamptz(value: datetime) -> bytes:
+    since = value - _EPOCH
+    return _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def text(value: str) -> bytes:
+    """Also for varchar and json."""
+    wire = value.encode()
+    return _length(len(wire)) + wire
+
+
+def bytea(value: bytes) -> bytes:
+    return _length(len(value)) + value
+
+
+def jsonb(value: bytes) -> bytes:
+    """JSON text."""
+    return _length(len(value) + 1) + b"\x01" + value
+
+
+@lru_cache(4096)
+def inet(value: str) -> bytes:
+    wire = inet_wire(value)
+    return _length(len(wire)) + wire
+
+
+def inet_wire(value: str) -> bytes:
+    """Family (2 or 3), bits, not a network, length, address."""
+    it = ip_interface(value)
+    packed = it.ip.packed
+    family = 2 if it.version == 4 else 3
+    return bytes((family, it.network.prefixlen, 0, len(packed))) + packed
+
+
+def maybe_text(value: str | None) -> bytes:
+    return NULL if value is None else text(value)
+
+
+def maybe_uuid(value: UUID | None) -> bytes:
+    return NULL if value is None else uuid(value)
+
+
+def maybe_timestamptz(value: datetime | None) -> bytes:
+    return NULL if value is None else timestamptz(value)

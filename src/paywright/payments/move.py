@@ -1,0 +1,191 @@
+"""Move money: any number of orders in one transaction, each with an answer of its own."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from paywright.core.errors import Problem
+from paywright.db.pool import Database, Tx, is_duplicate
+from paywright.events.emit import Event, emit_all
+from paywright.idempotency import Answer, Claim, claim_fresh, recall
+from paywright.ledger import batch as ledger
+from paywright.ledger.expire import HoldsDue, due, expire
+from paywright.ledger.model import Transfer, TransferKind
+from paywright.ledger.rules import Book
+from paywright.payments import transfers_store
+from paywright.payments.orders import Answered, Element, Order, Receipt, receipt_of
+from paywright.payments.pipeline import ADMISSION, STEPS, Draft, Facts
+
+_TRIES = 10
+
+
+class Render(msgspec.Struct, frozen=True):
+    """How outcomes are told to the caller. Part of the transaction: answers are stored with it.
+
+    element: of a movement, alone or in a batch
+    whole:   of a batch, from the answers of its elements
+    """
+
+    element: Callable[[Order, Element, Receipt | Problem], Answer]
+    whole: Callable[[Sequence[Answered]], Answer]
+
+
+async def move_money(
+    db: Database, orders: Sequence[Order], *, render: Render
+) -> list[Answered | Problem]:
+    """Carry out each order, or say why not; one that is refused does not touch the others.
+
+    An order that was carried out, or refused for what the accounts were at that moment, has its
+    answer stored: the same order again gets it again. One that made no sense from the start is a
+    Problem, and its key stays free. Safe to repeat.
+    """
+    now, left = _apart(orders, range(len(orders)))
+    if not left:
+        return await _move_apart(db, orders, render)
+    answers: dict[int, Answered | Problem] = {}
+    left = list(range(len(orders)))
+    while left:
+        now, left = _apart(orders, left)
+        told = await _move_apart(db, [orders[i] for i in now], render)
+        answers.update(zip(now, told, strict=True))
+    return [answers[i] for i in range(len(orders))]
+
+
+def _apart(orders: Sequence[Order], indexes: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Those that share no key with an earlier one, and those that do: they get its answer, when
+    there is one."""
+    seen: set[str] = set()
+    now: list[int] = []
+    later: list[int] = []
+    for i in indexes:
+        keys = [element.claim.key for element in orders[i].elements if element.claim is not None]
+        if (whole := orders[i].claim) is not None:
+            keys.append(f"{whole.scope} {whole.key}")  # no key of an element has a space
+        (now if seen.isdisjoint(keys) else later).append(i)
+        seen.update(keys)
+    return now, later
+
+
+async def _move_apart(
+    db: Database, orders: Sequence[Order], render: Render
+) -> list[Answered | Problem]:
+    for _ in range(_TRIES):
+        try:
+            return await _move(db, orders, render)
+        except HoldsDue as found:
+            latest = max((order.cause for order in orders), key=lambda cause: cause.at)
+            await expire(db, latest, found.ids)
+        except Exception as error:
+            # Another process has answered one of the requests, just now: the next run finds it.
+            if not is_duplicate(error):
+                raise
+    raise AssertionError(f"keys or holds changed under us {_TRIES} times")
+
+
+async def _move(db: Database, orders: Sequence[Order], render: Render) -> list[Answered | Problem]:
+    drafts = [Draft(order, element) for order in orders for element in order.elements]
+    ADMISSION(drafts, Facts(Book({})))
+    at = max(order.cause.at for order in orders)
+    async with db.transaction() as tx:
+        known = await _recall(tx, orders, drafts)
+        if known:
+            drafts = [draft for draft in drafts if id(draft.order) not in known]
+        asked = [draft.element.instruction for draft in drafts if draft.is_open]
+        facts = Facts(await ledger.load(tx, asked) if asked else Book({}))
+        for step in STEPS:
+            step(drafts, facts)
+        refused = [draft.problem for draft in drafts if draft.problem is not None]
+        if ids := await due(tx, facts.book, asked, refused, at=at):
+            raise HoldsDue(ids)
+        answers, claims = _answer(orders, drafts, known, facts, render)
+        if claims:
+            await claim_fresh(tx, claims, at=at)
+        await _save(tx, facts, [draft for draft in drafts if draft.transfer is not None])
+    return answers
+
+
+async def _recall(
+    tx: Tx, orders: Sequence[Order], drafts: Sequence[Draft]
+) -> dict[int, Answered | Problem]:
+    """What was answered before: marks the drafts; returns whole orders, by identity."""
+    known: dict[int, Answered | Problem] = {}
+    batches = [order for order in orders if order.claim is not None]
+    keyed = [draft for draft in drafts if draft.is_open and draft.element.claim is not None]
+    claims = [order.claim for order in batches] + [draft.element.claim for draft in keyed]
+    if not claims:
+        return known
+    found = await recall(tx, [it for it in claims if it is not None])
+    for order, answer in zip(batches, found[: len(batches)], strict=True):
+        if answer is not None:
+            stored = isinstance(answer, Answer)
+            known[id(order)] = Answered(answer, replayed=True) if stored else answer
+    for draft, answer in zip(keyed, found[len(batches) :], strict=True):
+        if isinstance(answer, Problem):
+            draft.problem = answer
+            draft.keeps_nothing = True
+        elif answer is not None:
+            draft.recalled = answer
+    return known
+
+
+def _answer(
+    orders: Sequence[Order],
+    drafts: Sequence[Draft],
+    known: dict[int, Answered | Problem],
+    facts: Facts,
+    render: Render,
+) -> tuple[list[Answered | Problem], list[Claim]]:
+    """The answer to each order, and the claims that are to be stored with theirs."""
+    claims: list[Claim] = []
+    told: dict[int, list[Answered]] = {}
+    for draft in drafts:
+        element = draft.element
+        if draft.recalled is not None:
+            answered = Answered(draft.recalled, replayed=True)
+        else:
+            outcome = draft.problem or receipt_of(draft.settled(), facts.book.accounts)
+            answered = Answered(render.element(draft.order, element, outcome))
+            if element.claim is not None and not draft.keeps_nothing:
+                claims.append(msgspec.structs.replace(element.claim, answer=answered.answer))
+        if draft.keeps_nothing and not draft.order.is_batch and draft.problem is not None:
+            known[id(draft.order)] = draft.problem
+        else:
+            told.setdefault(id(draft.order), []).append(answered)
+    answers: list[Answered | Problem] = []
+    for order in orders:
+        if (earlier := known.get(id(order))) is not None:
+            answers.append(earlier)
+        elif not order.is_batch:
+            answers.append(told[id(order)][0])
+        else:
+            whole = render.whole(told[id(order)])
+            answers.append(Answered(whole))
+            if order.claim is not None:
+                claims.append(msgspec.structs.replace(order.claim, answer=whole))
+    return answers, claims
+
+
+async def _save(tx: Tx, facts: Facts, drafts: Sequence[Draft]) -> None:
+    if not drafts:
+        return
+    moved = [(draft.order.cause, draft.settled()) for draft in drafts]
+    await ledger.save(tx, facts.book, [transfer for _, transfer in moved])
+    paid = [(cause, it) for cause, it in moved if it.kind is TransferKind.POST]
+    if paid:
+        await transfers_store.insert(tx, [it for _, it in paid], [cause.at for cause, _ in paid])
+    await emit_all(tx, [(cause, _told(transfer)) for cause, transfer in moved])
+
+
+def _told(transfer: Transfer) -> Event:
+    if transfer.kind is not TransferKind.POST:
+        return ledger.posted(transfer)
+    facts = {
+        "kind": "transfer",
+        "status": "succeeded",
+        "debit_account_id": str(transfer.debit_account_id),
+        "credit_account_id": str(transfer.credit_account_id),
+        "amount_minor": transfer.amount_minor,
+        "currency": transfer.currency,
+    }
+    subject = f"pay_{str(transfer.id)[4:]}"
+    return Event("payment.completed", subject, facts)

@@ -1,0 +1,101 @@
+"""What somebody asks for: one movement of money, or a batch of them."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from paywright.core.cause import Cause
+from paywright.core.errors import Problem
+from paywright.core.ids import AccountId, PaymentId
+from paywright.idempotency.model import Answer, Claim, fingerprint
+from paywright.ledger.model import Balances, Instruction, Standing, Transfer, TransferKind, before
+
+SCOPE = "transfers.create"
+BATCH_SCOPE = "transfers.batch"
+BATCH_MAX = 1_000
+
+
+class Element(msgspec.Struct, frozen=True):
+    """One movement of an order.
+
+    claim:   of its idempotency key, where it has one of its own
+    problem: what was wrong with it to begin with; it is refused, and nothing is kept of it
+    """
+
+    instruction: Instruction
+    claim: Claim | None = None
+    problem: Problem | None = None
+
+    @property
+    def payment_id(self) -> PaymentId:
+        return PaymentId.of(self.instruction.id)
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One request. A batch has a claim for the whole of it, unless each element has its own."""
+
+    cause: Cause
+    elements: Sequence[Element]
+    claim: Claim | None = None
+    is_batch: bool = False
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A movement that happened, and what its accounts had before it."""
+
+    transfer: Transfer
+    debit_before: Balances
+    credit_before: Balances
+
+
+def receipt_of(transfer: Transfer, accounts: Mapping[AccountId, Standing]) -> Receipt:
+    debit = accounts[transfer.debit_account_id]
+    credit = accounts[transfer.credit_account_id]
+    return Receipt(
+        transfer,
+        before(transfer, transfer.debit, grew=debit.grows_by_debits),
+        before(transfer, transfer.credit, grew=not credit.grows_by_debits),
+    )
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """`replayed`: the answer was given before, to an earlier request with the same key."""
+
+    answer: Answer
+    replayed: bool = False
+
+
+def claim_of(instruction: Instruction, key: str) -> Claim:
+    """The claim of one movement: the same whether it comes alone or in a batch."""
+    asked = {
+        "amount_minor": instruction.amount_minor,
+        "credit_account_id": instruction.credit_account_id,
+        "currency": instruction.currency,
+        "debit_account_id": instruction.debit_account_id,
+        "description": instruction.description,
+        "type": instruction.kind,
+    }
+    if instruction.kind is not TransferKind.POST:
+        asked["expires_in_s"] = instruction.expires_in_s
+        asked["hold_id"] = instruction.hold_id
+    if instruction.balancing_debit or instruction.balancing_credit:
+        asked["balancing_debit"] = instruction.balancing_debit
+        asked["balancing_credit"] = instruction.balancing_credit
+    fields, digest = fingerprint(asked)
+    return Claim(SCOPE, key, fields, digest)
+
+
+def batch_claim_of(elements: Sequence[Element], key: str) -> Claim:
+    """The claim of a batch as a whole."""
+    asked = [
+        (
+            element.claim.key if element.claim else None,
+            *[getattr(element.instruction, name) for name in _ASKED],
+        )
+        for element in elements
+    ]
+    fields, digest = fingerprint({"transfers": asked})
+    return Claim(BATCH_SCOPE, key, fields, digest)
+
+
+_ASKED = [name for name in Instruction.__struct_fields__ if name not in ("id", "at")]

@@ -1,0 +1,138 @@
+"""Transfers as they are on file."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from paywright.core.actor import Permission
+from paywright.core.cause import Cause
+from paywright.core.errors import NotFound
+from paywright.core.ids import AccountId, PaymentId, TransferId
+from paywright.core.page import BadCursor, Page, decode_cursor, page_of
+from paywright.db.pool import Database, Row, Tx
+from paywright.ledger import accounts_store
+from paywright.ledger import store as ledger
+from paywright.payments.model import PaymentStatus
+from paywright.payments.orders import Receipt, receipt_of
+
+
+class NoSuchTransfer(NotFound):
+    """There is no transfer of this id."""
+
+
+class TransferPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment between two accounts. `receipt`: its movement, once it has been made."""
+
+    id: PaymentId
+    status: PaymentStatus
+    debit_account_id: AccountId
+    credit_account_id: AccountId
+    amount_minor: int
+    currency: str
+    description: str | None
+    created_at: datetime
+    receipt: Receipt | None
+
+
+async def get_transfer(db: Database, cause: Cause, *, payment_id: PaymentId) -> TransferPayment:
+    """Raises NoSuchTransfer."""
+    cause.actor.require(Permission.READ_LEDGER)
+    async with db.snapshot() as tx:
+        rows = await tx.fetch(
+            """
+            select id, status, debit_account_id, credit_account_id, amount_minor, currency,
+                   description, created_at
+              from payments
+             where id = $1 and kind = 'transfer'
+            """,
+            payment_id,
+        )
+        found = await _with_receipts(tx, rows)
+    if not found:
+        raise NoSuchTransfer(str(payment_id))
+    return found[0]
+
+
+async def list_transfers(
+    db: Database, cause: Cause, *, account_id: AccountId | None, cursor: str | None, limit: int
+) -> Page[TransferPayment]:
+    """Newest first, of one account or of all."""
+    cause.actor.require(Permission.READ_LEDGER)
+    async with db.snapshot() as tx:
+        if account_id is None:
+            rows = await _newest(tx, None if cursor is None else _id_of(cursor), limit + 1)
+        else:
+            until = None if cursor is None else _time_of(cursor)
+            ids = await ledger.posts_of(tx, account_id, before=until, limit=limit + 1)
+            rows = await _by_ids(tx, ids)
+        found = await _with_receipts(tx, rows)
+    if account_id is None:
+        return page_of(found, limit=limit, position=lambda it: str(it.id))
+    found.sort(key=lambda it: it.created_at, reverse=True)
+    return page_of(found, limit=limit, position=lambda it: it.created_at.isoformat())
+
+
+async def _newest(tx: Tx, before: PaymentId | None, limit: int) -> list[Row]:
+    return await tx.fetch(
+        """
+        select id, status, debit_account_id, credit_account_id, amount_minor, currency,
+               description, created_at
+          from payments
+         where kind = 'transfer' and ($1::uuid is null or id < $1)
+         order by id desc
+         limit $2
+        """,
+        before,
+        limit,
+    )
+
+
+async def _by_ids(tx: Tx, ids: Sequence[TransferId]) -> list[Row]:
+    return await tx.fetch(
+        """
+        select id, status, debit_account_id, credit_account_id, amount_minor, currency,
+               description, created_at
+          from payments
+         where id = any($1::uuid[]) and kind = 'transfer'
+        """,
+        ids,
+    )
+
+
+async def _with_receipts(tx: Tx, rows: Sequence[Row]) -> list[TransferPayment]:
+    movements = await ledger.select(tx, [TransferId.of(row["id"]) for row in rows])
+    sides = [(it.debit_account_id, it.credit_account_id) for it in movements.values()]
+    accounts = await accounts_store.select(tx, list({side for pair in sides for side in pair}))
+    found = []
+    for row in rows:
+        movement = movements.get(TransferId.of(row["id"]))
+        found.append(
+            TransferPayment(
+                id=PaymentId.of(row["id"]),
+                status=PaymentStatus(row["status"]),
+                debit_account_id=AccountId.of(row["debit_account_id"]),
+                credit_account_id=AccountId.of(row["credit_account_id"]),
+                amount_minor=row["amount_minor"],
+                currency=row["currency"],
+                description=row["description"],
+                created_at=row["created_at"],
+                receipt=None if movement is None else receipt_of(movement, accounts),
+            )
+        )
+    return found
+
+
+def _id_of(cursor: str) -> PaymentId:
+    try:
+        return PaymentId.parse(decode_cursor(cursor))
+    except ValueError:
+        raise BadCursor.field("cursor", "not a cursor of this list") from None
+
+
+def _time_of(cursor: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(decode_cursor(cursor))
+    except ValueError:
+        raise BadCursor.field("cursor", "not a cursor of this list") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
