@@ -50,7 +50,7 @@ def run_demo(base_url: str, key: str, *, alive: Callable[[], None]) -> list[dict
             for issue_id in ids:
                 if issue_id in decided:
                     continue
-                issue = _json(client.get(f"/api/v1/issues/{issue_id}"), 200)
+                issue = read_answer(client.get(f"/api/v1/issues/{issue_id}"), 200)
                 if issue["status"] in _UNDECIDED:
                     break  # the rest is hardly further; ask for one at a time
                 decided[issue_id] = issue
@@ -95,10 +95,10 @@ def _post(client: httpx2.Client, sample: SampleIssue) -> str:
     body = msgspec.structs.asdict(sample)
     key = body.pop("idempotency_key")
     answer = client.post("/api/v1/issues", json=body, headers={"Idempotency-Key": key})
-    return _json(answer, 201)["id"]
+    return read_answer(answer, 201)["id"]
 
 
-def _json(answer: httpx2.Response, expected: int) -> Any:
+def read_answer(answer: httpx2.Response, expected: int) -> Any:
     if answer.status_code == 429:
         wait_s = answer.headers.get("retry-after", "60")
         raise CommandFailed(f"the API's rate limit is reached; try again in {wait_s} s")

@@ -8,16 +8,27 @@ import msgspec
 from paywright.cli.private_file import write_private
 from paywright.core.actor import SYSTEM
 from paywright.core.cause import Cause
+from paywright.core.ids import AccountId
 from paywright.customers import store as customers
 from paywright.customers.register import register_customer
 from paywright.identity.manage import DEVELOPMENT, create_key, new_secret
 from paywright.identity.permissions import Role
 from paywright.issues import rules_engine
+from paywright.ledger.chart import chart, ensure_chart
+from paywright.ledger.model import Account, AccountKind
+from paywright.ledger.open import open_accounts
 from paywright.payments import store as payments
 from paywright.payments.record import record_charge
 from paywright.rulesets import store as rulesets
 from paywright.rulesets.load import load_rule_set
-from paywright.samples import sample_customers, sample_transactions
+from paywright.samples import (
+    SAMPLE_BANKS,
+    SAMPLE_CURRENCY,
+    SAMPLE_PROVIDERS,
+    sample_accounts,
+    sample_customers,
+    sample_transactions,
+)
 from paywright.telemetry.request_id import new_request_id
 from paywright.wiring import App
 
@@ -69,7 +80,7 @@ def _development_secrets(path: Path) -> dict[Role, str]:
 
 
 async def load_samples(app: App) -> int:
-    """Put the sample customers and transactions on file; how many were not there yet."""
+    """Put the sample customers, transactions and accounts on file; how many were not there."""
     cause = system_cause()
     today = cause.at.replace(hour=0, minute=0, second=0, microsecond=0)
     people, charges = sample_customers(today), sample_transactions(today)
@@ -82,4 +93,24 @@ async def load_samples(app: App) -> int:
         await register_customer(app.db, app.keys, cause, customer=customer)
     for charge in new_charges:
         await record_charge(app.db, cause, charge=charge)
-    return len(new_people) + len(new_charges)
+    return len(new_people) + len(new_charges) + await _open_sample_accounts(app, cause)
+
+
+async def _open_sample_accounts(app: App, cause: Cause) -> int:
+    wanted = chart([SAMPLE_CURRENCY], SAMPLE_PROVIDERS, SAMPLE_BANKS)
+    opened = len((await ensure_chart(app.db, cause, accounts=wanted)).opened)
+    wallets = [
+        Account(
+            id=AccountId.new(cause.at),
+            code=sample.code,
+            owner=sample.owner,
+            name=sample.name,
+            currency=sample.currency,
+            kind=AccountKind.LIABILITY,
+            opened_at=cause.at,
+            moved_at=cause.at,
+        )
+        for sample in sample_accounts()
+    ]
+    async with app.db.transaction() as tx:
+        return opened + len(await open_accounts(tx, cause, wallets))

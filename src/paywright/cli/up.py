@@ -15,6 +15,7 @@ from paywright.cli import prepare
 from paywright.cli.console import CommandFailed, out, print_json, run
 from paywright.cli.database import publish, server_of, withdraw
 from paywright.cli.demo import decisions_table, run_demo
+from paywright.cli.demo_money import accounts_table, move_samples, movements_table
 from paywright.cli.processes import Child
 from paywright.cli.serve import bind
 from paywright.db.embedded import EmbeddedServer
@@ -198,9 +199,11 @@ def up(settings: Settings, *, stay: bool, as_json: bool) -> int:
         stack.callback(_stop, installation)
         try:
             installation.start()
-            issues = _show_main_job(installation)
+            accounts = _show_money(installation)
+            issues = _show_issues(installation)
             if as_json:
-                print_json({"url": installation.base_url, "issues": issues})
+                told = {"url": installation.base_url, "accounts": accounts, "issues": issues}
+                print_json(told)
             if stay:
                 _stay(installation)
         except Interrupted:
@@ -208,7 +211,17 @@ def up(settings: Settings, *, stay: bool, as_json: bool) -> int:
     return 0
 
 
-def _show_main_job(installation: Installation) -> list[dict[str, Any]]:
+def _show_money(installation: Installation) -> list[dict[str, Any]]:
+    if installation.settings.environment == "production":
+        return []
+    out.print("\n[bold]Money[/], moved through the API\n")
+    movements, accounts = move_samples(installation.base_url, installation.keys[Role.OPERATOR])
+    out.print(movements_table(movements))
+    out.print(accounts_table(accounts))
+    return accounts
+
+
+def _show_issues(installation: Installation) -> list[dict[str, Any]]:
     if installation.settings.environment == "production":
         return []
     out.print("\n[bold]Payment issues[/], posted to the API and decided by the rules\n")

@@ -1,8 +1,8 @@
-"""Invented customers, transactions and issues, for trying things out."""
+"""Invented customers, transactions, issues, accounts and movements, for trying things out."""
 
 from datetime import datetime, timedelta
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -44,6 +44,36 @@ class SampleIssue(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
+class SampleAccount(msgspec.Struct, frozen=True):
+    """A customer's money, which we owe: it may not go negative."""
+
+    code: str
+    owner: str
+    name: str
+    currency: str
+
+
+class SampleMovement(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that moves money, with the codes of its accounts and the key of its hold.
+
+    expect: the problem that it is refused with, if it is
+    """
+
+    key: str
+    do: Literal["transfer", "hold", "post_hold"]
+    amount: str
+    description: str
+    debit: str | None = None
+    credit: str | None = None
+    hold: str | None = None
+    expect: str | None = None
+
+
+SAMPLE_CURRENCY = "EUR"
+SAMPLE_PROVIDERS = ("stripe",)
+SAMPLE_BANKS = ("partner_bank",)
+
+
 def sample_customers(today: datetime) -> list[Customer]:
     """`today`: midnight, so that loading the samples twice on a day changes nothing."""
     return [
@@ -78,6 +108,14 @@ def sample_transactions(today: datetime) -> list[Charge]:
 
 def sample_issues() -> list[SampleIssue]:
     return _read("issues.json", list[SampleIssue])
+
+
+def sample_accounts() -> list[SampleAccount]:
+    return _read("accounts.json", list[SampleAccount])
+
+
+def sample_movements() -> list[SampleMovement]:
+    return _read("movements.json", list[SampleMovement])
 
 
 def _read(name: str, type: Any) -> Any:
