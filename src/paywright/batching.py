@@ -11,7 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from paywright.core.errors import Problem, Unavailable
-from paywright.db.pool import DatabaseUnavailable, is_connection_lost, is_transient
+from paywright.db.pool import (
+    DatabaseBusy,
+    DatabaseUnavailable,
+    is_connection_lost,
+    is_lock_timeout,
+    is_transient,
+)
 from paywright.telemetry import metrics
 
 Item = TypeVar("Item")
@@ -124,6 +130,11 @@ class Coalescer(Generic[Item, Result]):
                 lost = DatabaseUnavailable(str(error), headers={"Retry-After": "1"})
                 lost.__cause__ = error
                 return [lost] * len(items)
+            if is_lock_timeout(error):
+                # One by one they would wait as long, one after the other.
+                busy = DatabaseBusy(str(error), headers={"Retry-After": "1"})
+                busy.__cause__ = error
+                return [busy] * len(items)
             if len(items) == 1:
                 return [error]
         return [(await self._outcomes([item]))[0] for item in items]

@@ -26,8 +26,11 @@ ClientOf = Callable[[Role | None], Awaitable[Client]]
 PATH = "/api/v1/accounts"
 
 
+OURS = {"owner": "a_test"}  # the samples have accounts, too
+
+
 def a_body(**changes: Any) -> dict[str, Any]:
-    return {"owner": "cust_042", "currency": "EUR", "kind": "liability"} | changes
+    return {"owner": "a_test", "currency": "EUR", "kind": "liability"} | changes
 
 
 async def create(api: Client, body: dict[str, Any], key: str = "key-1") -> httpx2.Response:
@@ -69,7 +72,7 @@ async def test_the_same_request_again_gets_the_same_answer(api: Client) -> None:
     other = await create(api, a_body(kind="asset"))
     assert other.status_code == 422
     assert (other.json()["type"], other.json()["fields"]) == ("/problems/key-reused", ["kind"])
-    assert len((await api.get(PATH)).json()["items"]) == 1
+    assert len((await api.get(PATH, params=OURS)).json()["items"]) == 1
     without = await api.post(PATH, json=a_body())
     assert (without.status_code, without.json()["type"]) == (
         400,
@@ -81,7 +84,7 @@ async def test_duplicates_sent_at_once_open_one_account(api: Client) -> None:
     answers = await asyncio.gather(*(create(api, a_body(), key=f"k{i % 3}") for i in range(18)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.content for answer in answers}) == 3
-    assert len((await api.get(PATH)).json()["items"]) == 3
+    assert len((await api.get(PATH, params=OURS)).json()["items"]) == 3
 
 
 REFUSED = [
@@ -130,9 +133,10 @@ async def test_accounts_are_listed_newest_first(api: Client) -> None:
                 return found
             params["cursor"] = page["next_cursor"]
 
-    assert await walk() == made
+    assert (await walk())[: len(made)] == made  # samples are older
     assert await walk(owner="cust_1") == [it for it in made if it["owner"] == "cust_1"]
-    assert await walk(kind="asset") == await walk(status="closed") == await walk(currency="USD")
+    assert await walk(owner="cust_1", kind="asset") == []
+    assert await walk(status="closed") == await walk(currency="USD")
     for wrong in ({"kind": "x"}, {"currency": "euro"}, {"limit": "0"}, {"cursor": "!"}):
         assert (await api.get(PATH, params=wrong)).status_code == 422
 

@@ -20,6 +20,7 @@ from paywright.api.problems import (
     MEDIA_TYPE,
     BodyTooLarge,
     InternalError,
+    InvalidRequest,
     as_problem,
     document,
 )
@@ -136,6 +137,8 @@ class HotRoutes:
     ) -> Answered:
         if given.length > self._body_max:
             raise BodyTooLarge(f"{self._body_max} bytes at most")
+        if given.is_ambiguous:
+            raise InvalidRequest.field("Idempotency-Key", "stands twice")
         secret = secret_of(given.authorization, given.x_api_key)
         actor = await self._doorkeeper.admit(scope, secret, route.permission)
         body = decode(route.body, given.content_type, await self._read(receive))
@@ -157,7 +160,15 @@ class HotRoutes:
 class _Given:
     """The headers of a request that matter here."""
 
-    __slots__ = ("authorization", "content_type", "key", "length", "request_id", "x_api_key")
+    __slots__ = (
+        "authorization",
+        "content_type",
+        "is_ambiguous",
+        "key",
+        "length",
+        "request_id",
+        "x_api_key",
+    )
 
     def __init__(self) -> None:
         self.authorization: str | None = None
@@ -166,12 +177,15 @@ class _Given:
         self.key: str | None = None
         self.request_id: str | None = None
         self.length = 0
+        self.is_ambiguous = False
 
     def read(self, scope: Scope) -> None:
+        repeated = False
         for name, value in scope["headers"]:
             if name == b"authorization":
                 self.authorization = value.decode("latin-1")
             elif name == b"idempotency-key":
+                repeated = self.key is not None
                 self.key = value.decode("latin-1")
             elif name == b"content-type":
                 self.content_type = value.decode("latin-1")
@@ -181,6 +195,7 @@ class _Given:
                 self.x_api_key = value.decode("latin-1")
             elif name == b"x-request-id":
                 self.request_id = value.decode("latin-1")
+        self.is_ambiguous = repeated
 
 
 def _explain(error: Exception, scope: Scope) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:

@@ -223,8 +223,10 @@ def _misplaced(asked: BatchElement, kind: TransferKind) -> Problem | None:
         wrong = _OF_MOVES
     elif kind is TransferKind.RELEASE_HOLD:
         wrong = (*_OF_MOVES, "amount_minor")
+    if kind not in (TransferKind.POST, TransferKind.HOLD):
+        wrong = (*wrong, "balancing_debit", "balancing_credit")
     for name in wrong:
-        if getattr(asked, name) is not None:
+        if getattr(asked, name) not in (None, False):
             return InvalidRequest.field(name, f"has no meaning for a {asked.type}")
     return None
 

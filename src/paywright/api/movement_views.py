@@ -9,7 +9,7 @@ import msgspec
 from paywright.api.problems import document
 from paywright.core.errors import Problem
 from paywright.idempotency import Answer
-from paywright.ledger.model import Balances, Hold, Transfer, TransferKind
+from paywright.ledger.model import Balances, Hold, Instruction, Transfer, TransferKind
 from paywright.payments.model import PaymentStatus
 from paywright.payments.move import Render
 from paywright.payments.orders import Answered, Element, Order, Receipt
@@ -237,12 +237,27 @@ def hold_listed(hold: Hold) -> HoldListed:
 def _element(order: Order, element: Element, outcome: Receipt | Problem) -> Answer:
     kind = element.instruction.kind
     if isinstance(outcome, Problem):
-        instance = "/api/v1/transfers" if kind is TransferKind.POST else "/api/v1/holds"
-        told = document(outcome, instance=instance, request_id=order.cause.request_id)
+        told = document(
+            outcome,
+            instance=_path(order, element.instruction),
+            request_id=order.cause.request_id,
+        )
         return Answer(outcome.status, told)
     if kind is TransferKind.POST:
         return Answer(201, transfer_text(outcome))
     return Answer(201 if kind is TransferKind.HOLD else 200, _encode(hold_step(outcome)))
+
+
+_STEPS = {TransferKind.POST_HOLD: "post", TransferKind.RELEASE_HOLD: "release"}
+
+
+def _path(order: Order, asked: Instruction) -> str:
+    if order.is_batch:
+        return "/api/v1/transfers/batch"
+    if asked.kind is TransferKind.POST:
+        return "/api/v1/transfers"
+    step = _STEPS.get(asked.kind)
+    return "/api/v1/holds" if step is None else f"/api/v1/holds/{asked.hold_id}/{step}"
 
 
 def _whole(answers: Sequence[Answered]) -> Answer:

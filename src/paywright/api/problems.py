@@ -20,7 +20,12 @@ from paywright.core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from paywright.db.pool import DatabaseUnavailable, is_connection_lost
+from paywright.db.pool import (
+    DatabaseBusy,
+    DatabaseUnavailable,
+    is_connection_lost,
+    is_lock_timeout,
+)
 
 DOCS = "/problems/"  # one page per problem type, made from the class docstrings
 MEDIA_TYPE = "application/problem+json"
@@ -142,6 +147,8 @@ def as_problem(error: BaseException) -> Problem:
     if isinstance(error, HTTPException):
         kind = _BY_STATUS.get(error.status_code, InternalError)
         return kind(str(error.detail), headers=dict(error.headers or {}))
+    if is_lock_timeout(error):
+        return DatabaseBusy("try again in a moment", headers={"Retry-After": "1"})
     if is_connection_lost(error):
         return DatabaseUnavailable("try again in a moment", headers={"Retry-After": "1"})
     return InternalError("an unexpected error")

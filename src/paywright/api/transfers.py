@@ -29,6 +29,7 @@ from paywright.core.ids import AccountId, PaymentId
 from paywright.db.pool import Database
 from paywright.payments.move import move_money
 from paywright.payments.orders import Answered
+from paywright.payments.patience import Patience
 from paywright.payments.views import get_transfer, list_transfers
 from paywright.wiring import App
 
@@ -41,7 +42,7 @@ KeyHeader = Annotated[
 def open_desk(db: Database) -> Desk:
     """Where movements wait for the next transaction. Batches have a queue of their own: single
     movements do not wait behind a thousand."""
-    work = partial(move_money, db, render=RENDER)
+    work = partial(move_money, db, render=RENDER, patience=Patience())
     return Desk(
         moves=Coalescer(work, name="movements", batch_max=256),
         batches=Coalescer(work, name="movement_batches", batch_max=2, queue_max=64),

@@ -34,6 +34,11 @@ def is_transient(error: BaseException) -> bool:
     ) or is_connection_lost(error)
 
 
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether somebody else held a lock for longer than we wait for one."""
+    return isinstance(error, asyncpg.LockNotAvailableError)
+
+
 def is_duplicate(error: BaseException) -> bool:
     """Whether a row under the same unique key came first."""
     return isinstance(error, asyncpg.UniqueViolationError)
@@ -54,6 +59,13 @@ class DatabaseUnavailable(Unavailable):
 
     Nothing was changed unless the request carried an idempotency key, in which case sending it
     again with the same key is safe in any case.
+    """
+
+
+class DatabaseBusy(Unavailable):
+    """Something else keeps a row locked that is needed here.
+
+    Nothing was changed. Send the request again in a moment.
     """
 
 
@@ -103,10 +115,26 @@ class Database:
         return cls(pool)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Tx]:
-        """Commit when the block ends, roll back when it raises."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            yield connection
+    async def transaction(self, *, wait_ms: int | None = None) -> AsyncGenerator[Tx]:
+        """Commit when the block ends, roll back when it raises.
+
+        wait_ms: for a lock that somebody else holds, before it raises (`is_lock_timeout`); None:
+                 20 seconds
+        """
+        async with self.pool.acquire() as connection:
+            if wait_ms is None:
+                async with connection.transaction():
+                    yield connection
+                return
+            # In one round trip with the begin.
+            await connection.execute(f"begin; set local lock_timeout = {wait_ms:d}")
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("rollback")
+                raise
+            await connection.execute("commit")
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[Tx]:

@@ -31,6 +31,28 @@ async def lock(tx: Tx, ids: Sequence[AccountId]) -> dict[AccountId, Standing]:
     return {standing.id: standing for standing in standings}
 
 
+async def lock_free(tx: Tx, ids: Sequence[AccountId]) -> dict[AccountId, Standing]:
+    """The same for those that nobody else has locked. Waits for none."""
+    rows = await tx.fetch(
+        """
+        select id, currency, kind, moved_at, may_go_negative, status, debits_posted,
+               credits_posted, debits_pending, credits_pending
+          from accounts
+         where id = any($1::uuid[])
+         order by id
+           for no key update skip locked
+        """,
+        ids,
+    )
+    standings = [_standing(row) for row in rows]
+    return {standing.id: standing for standing in standings}
+
+
+async def existing(tx: Tx, ids: Sequence[AccountId]) -> set[AccountId]:
+    rows = await tx.fetch("select id from accounts where id = any($1::uuid[])", ids)
+    return {_id_of(row["id"]) for row in rows}
+
+
 async def select(tx: Tx, ids: Sequence[AccountId]) -> dict[AccountId, Account]:
     rows = await tx.fetch(
         """

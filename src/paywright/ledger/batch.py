@@ -1,23 +1,30 @@
 """The two ends of a batch: load all it touches, write all that came of it. A slice above may put
 steps of its own between them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from paywright.core.errors import Problem
 from paywright.core.ids import AccountId
 from paywright.db.pool import Tx
 from paywright.events.emit import Event
 from paywright.ledger import accounts_store, store
-from paywright.ledger.model import Instruction, Transfer, TransferKind
+from paywright.ledger.model import Instruction, Standing, Transfer, TransferKind
 from paywright.ledger.rules import Book
 
 Outcome = Transfer | Problem
 
 
-async def load(tx: Tx, instructions: Sequence[Instruction], *, known_ids: bool = False) -> Book:
+async def load(
+    tx: Tx,
+    instructions: Sequence[Instruction],
+    *,
+    known_ids: bool = False,
+    passed_over: Callable[[AccountId], bool] | None = None,
+) -> Book:
     """Lock every account that the batch touches, and read all that it needs to know.
 
-    known_ids: the ids come from outside, so that a movement may be on file under one already
+    known_ids:   the ids come from outside, so that a movement may be on file under one already
+    passed_over: accounts that are not waited for when somebody else has them locked
     """
     asked = list({item.hold_id for item in instructions if item.hold_id is not None})
     holds = await store.holds(tx, asked) if asked else {}
@@ -29,7 +36,7 @@ async def load(tx: Tx, instructions: Sequence[Instruction], *, known_ids: bool =
             ids.add(item.credit_account_id)
     for hold in holds.values():
         ids |= {hold.transfer.debit_account_id, hold.transfer.credit_account_id}
-    accounts = await accounts_store.lock(tx, list(ids)) if ids else {}
+    accounts, busy = await _lock(tx, ids, passed_over)
     if holds:
         # What resolves a hold holds the locks of its accounts. Only now is the answer final.
         # One that came on file since then is not known: its accounts are not locked.
@@ -37,7 +44,23 @@ async def load(tx: Tx, instructions: Sequence[Instruction], *, known_ids: bool =
     transfers = {}
     if known_ids:
         transfers = await store.select(tx, [item.id for item in instructions])
-    return Book(accounts, holds, transfers, known_ids)
+    return Book(accounts, holds, transfers, known_ids, busy)
+
+
+async def _lock(
+    tx: Tx, ids: set[AccountId], passed_over: Callable[[AccountId], bool] | None
+) -> tuple[dict[AccountId, Standing], frozenset[AccountId]]:
+    """The accounts that were locked, and those that exist and could not be."""
+    hurried = [] if passed_over is None else [i for i in ids if passed_over(i)]
+    if not hurried:
+        return (await accounts_store.lock(tx, list(ids)) if ids else {}), frozenset()
+    accounts = {}
+    if patient := ids.difference(hurried):
+        accounts = await accounts_store.lock(tx, list(patient))
+    accounts |= await accounts_store.lock_free(tx, hurried)
+    missed = [i for i in hurried if i not in accounts]
+    busy = await accounts_store.existing(tx, missed) if missed else set()
+    return accounts, frozenset(busy)
 
 
 async def save(tx: Tx, book: Book, transfers: Sequence[Transfer]) -> None:

@@ -37,12 +37,14 @@ class Book(msgspec.Struct):
     its ids. Those that do not exist are absent.
 
     known_ids: ids come from outside, so that one may stand twice in a batch
+    busy:      accounts that somebody else keeps locked; they are absent, too
     """
 
     accounts: dict[AccountId, Standing]
     holds: dict[TransferId, Hold] = {}
     transfers: dict[TransferId, Transfer] = {}
     known_ids: bool = True
+    busy: frozenset[AccountId] = frozenset()
 
 
 def apply(

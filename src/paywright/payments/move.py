@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from paywright.core.errors import Problem
-from paywright.db.pool import Database, Tx, is_duplicate
+from paywright.core.errors import Forbidden, Problem
+from paywright.core.ids import AccountId
+from paywright.db.pool import Database, Tx, is_duplicate, is_lock_timeout
 from paywright.events.emit import Event, emit_all
 from paywright.idempotency import Answer, Claim, claim_fresh, recall
 from paywright.ledger import batch as ledger
@@ -14,6 +15,7 @@ from paywright.ledger.model import Transfer, TransferKind
 from paywright.ledger.rules import Book
 from paywright.payments import transfers_store
 from paywright.payments.orders import Answered, Element, Order, Receipt, receipt_of
+from paywright.payments.patience import WAIT_MS, Patience, busy, nobody_waits, touches_busy
 from paywright.payments.pipeline import ADMISSION, STEPS, Draft, Facts
 
 _TRIES = 10
@@ -31,23 +33,28 @@ class Render(msgspec.Struct, frozen=True):
 
 
 async def move_money(
-    db: Database, orders: Sequence[Order], *, render: Render
+    db: Database,
+    orders: Sequence[Order],
+    *,
+    render: Render,
+    patience: Patience | None = None,
 ) -> list[Answered | Problem]:
     """Carry out each order, or say why not; one that is refused does not touch the others.
 
     An order that was carried out, or refused for what the accounts were at that moment, has its
     answer stored: the same order again gets it again. One that made no sense from the start is a
-    Problem, and its key stays free. Safe to repeat.
+    Problem, and its key stays free. So is one whose account somebody else keeps locked
+    (AccountBusy). Safe to repeat.
+
+    patience: of this process, kept from batch to batch
     """
+    patience = patience or Patience()
     now, left = _apart(orders, range(len(orders)))
-    if not left:
-        return await _move_apart(db, orders, render)
     answers: dict[int, Answered | Problem] = {}
-    left = list(range(len(orders)))
-    while left:
-        now, left = _apart(orders, left)
-        told = await _move_apart(db, [orders[i] for i in now], render)
+    while now:
+        told = await _move_apart(db, [orders[i] for i in now], render, patience)
         answers.update(zip(now, told, strict=True))
+        now, left = _apart(orders, left)
     return [answers[i] for i in range(len(orders))]
 
 
@@ -67,35 +74,49 @@ def _apart(orders: Sequence[Order], indexes: Sequence[int]) -> tuple[list[int], 
 
 
 async def _move_apart(
-    db: Database, orders: Sequence[Order], render: Render
+    db: Database, orders: Sequence[Order], render: Render, patience: Patience
 ) -> list[Answered | Problem]:
+    passed_over = patience.has_lost
     for _ in range(_TRIES):
         try:
-            return await _move(db, orders, render)
+            return await _move(db, orders, render, patience, passed_over)
         except HoldsDue as found:
             latest = max((order.cause for order in orders), key=lambda cause: cause.at)
             await expire(db, latest, found.ids)
         except Exception as error:
-            # Another process has answered one of the requests, just now: the next run finds it.
-            if not is_duplicate(error):
+            if is_lock_timeout(error) and passed_over is not nobody_waits:
+                passed_over = nobody_waits  # take what is to be had
+            elif not is_duplicate(error):
                 raise
+            # Else another process has just answered one of the requests: the next run finds it.
     raise AssertionError(f"keys or holds changed under us {_TRIES} times")
 
 
-async def _move(db: Database, orders: Sequence[Order], render: Render) -> list[Answered | Problem]:
+async def _move(
+    db: Database,
+    orders: Sequence[Order],
+    render: Render,
+    patience: Patience,
+    passed_over: Callable[[AccountId], bool],
+) -> list[Answered | Problem]:
     drafts = [Draft(order, element) for order in orders for element in order.elements]
     ADMISSION(drafts, Facts(Book({})))
     at = max(order.cause.at for order in orders)
-    async with db.transaction() as tx:
+    async with db.transaction(wait_ms=WAIT_MS) as tx:
         known = await _recall(tx, orders, drafts)
+        asked = [draft.element.instruction for draft in drafts if draft.is_open]
+        book = await ledger.load(tx, asked, passed_over=passed_over) if asked else Book({})
+        patience.remember(book.busy, at=at)
+        for draft in drafts:
+            if draft.is_open and touches_busy(draft.element.instruction, book):
+                known[id(draft.order)] = busy()
         if known:
             drafts = [draft for draft in drafts if id(draft.order) not in known]
-        asked = [draft.element.instruction for draft in drafts if draft.is_open]
-        facts = Facts(await ledger.load(tx, asked) if asked else Book({}))
+        facts = Facts(book)
         for step in STEPS:
             step(drafts, facts)
         refused = [draft.problem for draft in drafts if draft.problem is not None]
-        if ids := await due(tx, facts.book, asked, refused, at=at):
+        if ids := await due(tx, book, asked, refused, at=at):
             raise HoldsDue(ids)
         answers, claims = _answer(orders, drafts, known, facts, render)
         if claims:
@@ -109,7 +130,10 @@ async def _recall(
 ) -> dict[int, Answered | Problem]:
     """What was answered before: marks the drafts; returns whole orders, by identity."""
     known: dict[int, Answered | Problem] = {}
-    batches = [order for order in orders if order.claim is not None]
+    for draft in drafts:
+        if isinstance(draft.problem, Forbidden):  # for all of its order, then
+            known[id(draft.order)] = draft.problem
+    batches = [it for it in orders if it.claim is not None and id(it) not in known]
     keyed = [draft for draft in drafts if draft.is_open and draft.element.claim is not None]
     claims = [order.claim for order in batches] + [draft.element.claim for draft in keyed]
     if not claims:

@@ -81,7 +81,7 @@ def claim_of(instruction: Instruction, key: str) -> Claim:
     if instruction.balancing_debit or instruction.balancing_credit:
         asked["balancing_debit"] = instruction.balancing_debit
         asked["balancing_credit"] = instruction.balancing_credit
-    fields, digest = fingerprint(asked)
+    fields, digest = fingerprint(asked, in_order=True)
     return Claim(SCOPE, key, fields, digest)
 
 

@@ -52,6 +52,14 @@ class Facts(msgspec.Struct, frozen=True):
     book: Book
 
 
+# Refusals that no change of the accounts could ever turn into a success.
+_NONSENSE = (
+    refusals.AmountInvalid,
+    refusals.SameAccount,
+    refusals.ExpiryInvalid,
+    refusals.CurrencyMismatch,
+)
+
 Step = Callable[[Sequence[Draft], Facts], None]
 
 
@@ -100,6 +108,7 @@ def _post_order(drafts: Sequence[Draft], book: Book) -> None:
             draft.transfer = outcome
         elif draft.recalled is None:
             draft.problem = outcome
+            draft.keeps_nothing = draft.keeps_nothing or isinstance(outcome, _NONSENSE)
 
 
 # In this order. The first runs before anything is loaded: what it refuses costs nothing.
