@@ -83,7 +83,7 @@ async def _transfer(tx: Tx, order: Order) -> tuple[Answer, bool]:
     for account in accounts.values():
         await _save_balances(tx, account)
     await _file(tx, order.cause, outcome)
-    answer = RENDER.element(order, element, receipt_of(outcome, accounts))
+    answer = RENDER.happened(receipt_of(outcome, accounts))
     await tx.execute(
         "update idempotency_keys set status = $3, body = $4 where scope = $1 and key = $2",
         *(claim.scope, claim.key, answer.status, answer.body),

@@ -20,6 +20,8 @@ from paywright.db.pool import (
 )
 from paywright.telemetry import metrics
 
+_MANY = 8  # items in a batch, from which on one more is likely to follow at once
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -43,6 +45,9 @@ class Coalescer(Generic[Item, Result]):
     batch_max: items in one batch
     queue_max: items that may wait; beyond it `submit` raises QueueFull at once
     writers:   batches that may be under way at the same time
+    linger_s:  how long a writer that has just finished a batch of many waits for the next one to
+               fill, since those who were answered are likely to come again; nobody waits when few
+               ask
     """
 
     def __init__(
@@ -53,12 +58,14 @@ class Coalescer(Generic[Item, Result]):
         batch_max: int = 256,
         queue_max: int = 10_000,
         writers: int = 1,
+        linger_s: float = 0.0,
     ) -> None:
         self._work = work
         self._name = name
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._writers = writers
+        self._linger_s = linger_s
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         # Counted by hand: a task that has ended is still in `_running` until its callbacks are
         # called, and an item that came meanwhile would wait for nobody.
@@ -98,8 +105,11 @@ class Coalescer(Generic[Item, Result]):
             self._busy -= 1
 
     async def _work_on_what_waits(self) -> None:
+        last = 0
         while self._waiting:
-            count = min(len(self._waiting), self._batch_max)
+            if self._linger_s and last >= _MANY and len(self._waiting) < last:
+                await asyncio.sleep(self._linger_s)
+            last = count = min(len(self._waiting), self._batch_max)
             if self._name:
                 metrics.count_batch(name=self._name, size=count)
             batch = [self._waiting.popleft() for _ in range(count)]

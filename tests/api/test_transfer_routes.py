@@ -429,3 +429,28 @@ async def test_a_client_that_hung_up_finds_its_answer_under_its_key(
 
 async def _any(house: House) -> bool:
     return await house.moved() > 0
+
+
+async def test_pages_of_an_account_lead_past_posts_that_are_no_payments(
+    api: Client, house: House
+) -> None:
+    paid = [(await ask(api, house.asked(amount_minor=i), f"k{i}")).json() for i in (1, 2, 3)]
+    await moved(house.app.db, *(a_post(house.bank, house.jane, 5) for _ in range(4)))
+    found: list[Any] = []
+    params = {"account_id": str(house.jane.id), "limit": "2"}
+    while True:
+        page = (await api.get(PATH, params=params)).json()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert [it["id"] for it in found] == [it["id"] for it in reversed(paid)]
+    assert (await api.get(PATH, params={"limit": "2"})).json()["items"] == found[:2]
+
+
+async def test_two_keys_in_one_request_are_refused(api: Client, house: House) -> None:
+    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    answer = await api.post(PATH, json=house.asked(), headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+    assert await house.moved() == 0

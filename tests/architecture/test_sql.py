@@ -72,6 +72,31 @@ async def test_postgresql_accepts_every_statement(db: Database) -> None:
                 assert len(statement.get_parameters()) == len(call.args) - 1, where
 
 
+def _copies() -> list[tuple[str, Path, ast.Call]]:
+    """Where rows are written by COPY: the table and its columns are named, not in SQL."""
+    return [
+        (f"{path.relative_to(SOURCE)}:{node.lineno}", path, node)
+        for path in sorted(SOURCE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "copy_rows"
+    ]
+
+
+@pytest.mark.parametrize(("where", "path", "call"), _copies(), ids=[it[0] for it in _copies()])
+async def test_a_copy_names_a_table_of_its_slice_and_columns_that_it_has(
+    where: str, path: Path, call: ast.Call, db: Database
+) -> None:
+    assert HOMES.fullmatch(path.name), where
+    table, columns = call.args[1], call.args[2]
+    assert isinstance(table, ast.Constant)
+    assert isinstance(columns, ast.Name)
+    module = "paywright." + path.parent.name
+    assert table.value in _owned(import_module(module).__doc__ or ""), where
+    named = getattr(import_module(f"{module}.{path.stem}"), columns.id)
+    async with db.pool.acquire() as connection:
+        await connection.prepare(f"select {', '.join(named)} from {table.value}")
+
+
 STORES = sorted(path for path in SOURCE.glob("paywright/*/*.py") if HOMES.fullmatch(path.name))
 _TABLES = re.compile(r"\b(?:from|join|into|update)\s+([a-z_]+)\b(?!\s*\()")
 

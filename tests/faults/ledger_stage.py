@@ -14,9 +14,12 @@ import msgspec
 from tests.faults.stage import Stage
 from tests.processes import Process, until
 
+from paywright.api.movement_views import RENDER
 from paywright.core.ids import AccountId, TransferId
 from paywright.db.pool import Database
+from paywright.idempotency import Answer
 from paywright.identity.permissions import Role
+from paywright.payments.recipes import made_again
 
 _PAUSE_S = 0.05  # before the same request is sent again
 _OUTAGE = 503
@@ -219,13 +222,32 @@ def movements_told(tellers: Tellers) -> dict[str, dict[str, Any]]:
     return by_id
 
 
+async def _kept(db: Database) -> dict[str, Answered]:
+    """What a repetition of each key would be told."""
+    async with db.snapshot() as tx:
+        stored = await tx.fetch(
+            """
+            select scope, key, status, body, is_recipe
+              from idempotency_keys
+             where scope like 'transfers.%'
+             order by scope <> 'transfers.batch'
+            """
+        )
+        answers = await made_again(
+            tx,
+            [Answer(row["status"], row["body"], row["is_recipe"]) for row in stored],
+            wholes=sum(row["scope"] == "transfers.batch" for row in stored),
+            tell=RENDER.happened,
+            tell_whole=RENDER.whole,
+        )
+    pairs = zip(stored, answers, strict=True)
+    return {row["key"]: Answered(answer.status, answer.body) for row, answer in pairs}
+
+
 async def agree(db: Database, tellers: Tellers) -> None:
     """What was told is on file, once, as it was told; and nothing else is."""
     assert tellers.answers.keys() == tellers.sent.keys(), "ask again for what has no answer"
-    stored = await db.pool.fetch(
-        "select key, status, body from idempotency_keys where scope like 'transfers.%'"
-    )
-    assert {row["key"]: Answered(row["status"], row["body"]) for row in stored} == tellers.answers
+    assert await _kept(db) == tellers.answers
     told = movements_told(tellers)
     rows = await db.pool.fetch("select * from ledger_transfers order by created_at, id")
     made = {str(TransferId.of(row["id"])): row for row in rows if row["kind"] != "expire_hold"}

@@ -629,24 +629,24 @@ async def test_many_who_miss_the_money_of_one_expired_hold_do_not_fall_over_each
     await sound(db)
 
 
-def _fails_for(poison: str) -> Render:
-    def render(order: Order, it: Element, outcome: Receipt | Problem) -> Answer:
-        if it.claim is not None and it.claim.key == poison:
+def _fails_for(amount_minor: int) -> Render:
+    def happened(receipt: Receipt) -> Answer:
+        if receipt.transfer.amount_minor == amount_minor:
             raise RuntimeError("cannot be told")
-        return RENDER.element(order, it, outcome)
+        return RENDER.happened(receipt)
 
-    return Render(render, RENDER.whole)
+    return Render(happened, RENDER.refused, RENDER.whole)
 
 
 async def test_a_poisoned_order_fails_alone(db: Database, books: Books) -> None:
     _, jane, shop = books
-    work = partial(move_money, db, render=_fails_for("key-3"))
+    work = partial(move_money, db, render=_fails_for(104))
     desk: Coalescer[Order, Answered] = Coalescer(work, batch_max=64)
-    orders = [single(a_post(jane, shop, 1), f"key-{i}") for i in range(8)]
+    orders = [single(a_post(jane, shop, 101 + i), f"key-{i}") for i in range(8)]
     outcomes = await asyncio.gather(*map(desk.submit, orders), return_exceptions=True)
     assert [type(it) for it in outcomes if not isinstance(it, Answered)] == [RuntimeError]
     assert isinstance(outcomes[3], RuntimeError)
-    assert await available(db, shop) == [7]
+    assert await available(db, shop) == [sum(range(101, 109)) - 104]
     assert await count(db, "idempotency_keys") == 7
     # Told by somebody who can, it is done: its key was not used up.
     assert not (await told(db, orders[3])).replayed

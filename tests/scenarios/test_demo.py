@@ -21,16 +21,28 @@ COUNTS = """
 """
 
 
-def rows(table: str) -> list[list[str]]:
-    lines = [line for line in table.splitlines() if "│" in line]
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+def tables(said: str) -> list[list[list[str]]]:
+    """Each table that was shown, header first."""
+    return [
+        [
+            [cell.strip() for cell in line.strip("│").split("│")]
+            for line in part.splitlines()
+            if "│" in line
+        ]
+        for part in said.split("╭")[1:]
+    ]
 
 
 def test_the_first_demo_shows_a_decision_for_every_sample(house: House) -> None:
     demo = house.run("demo")
     assert demo.wait() == 0, demo.said() + demo.complained()
     assert demo.complained() == ""
-    [header, *table] = rows(demo.said())
+    movements, accounts, [header, *table] = tables(demo.said())
+    assert [row[3] for row in movements[1:]] == [
+        *("succeeded", "succeeded", "succeeded", "insufficient-funds"),
+        *("open", "posted", "open"),
+    ]
+    assert ["wallet:cust_108:EUR", "liability", "59.99 EUR", "29.99 EUR"] in accounts
     assert header == ["Issue ID", "Type", "Decision", "Confidence", "Routing"]
     assert [row[1] for row in table] == [sample.type for sample in sample_issues()]
     for issue_id, _, action, confidence, routing in table:
@@ -43,11 +55,11 @@ def test_the_first_demo_shows_a_decision_for_every_sample(house: House) -> None:
 
     again = house.run("demo")
     assert again.wait() == 0, again.said() + again.complained()
-    assert rows(again.said()) == [header, *table]
+    assert tables(again.said()) == [movements, accounts, [header, *table]]
     assert house.is_empty()
     [counts] = house.query(COUNTS)
     assert counts == {
-        "issues": 10, "decisions": 10, "customers": 4, "payments": 9, "keys": 6,
+        "issues": 10, "decisions": 10, "customers": 4, "payments": 12, "keys": 6,
         "opened": 10, "decided": 10, "jobs": 0,
     }  # fmt: skip
 

@@ -234,18 +234,20 @@ def hold_listed(hold: Hold) -> HoldListed:
     )
 
 
-def _element(order: Order, element: Element, outcome: Receipt | Problem) -> Answer:
-    kind = element.instruction.kind
-    if isinstance(outcome, Problem):
-        told = document(
-            outcome,
-            instance=_path(order, element.instruction),
-            request_id=order.cause.request_id,
-        )
-        return Answer(outcome.status, told)
+def _happened(receipt: Receipt) -> Answer:
+    kind = receipt.transfer.kind
     if kind is TransferKind.POST:
-        return Answer(201, transfer_text(outcome))
-    return Answer(201 if kind is TransferKind.HOLD else 200, _encode(hold_step(outcome)))
+        return Answer(201, transfer_text(receipt))
+    return Answer(201 if kind is TransferKind.HOLD else 200, _encode(hold_step(receipt)))
+
+
+def _refused(order: Order, element: Element, problem: Problem) -> Answer:
+    told = document(
+        problem,
+        instance=_path(order, element.instruction),
+        request_id=order.cause.request_id,
+    )
+    return Answer(problem.status, told)
 
 
 _STEPS = {TransferKind.POST_HOLD: "post", TransferKind.RELEASE_HOLD: "release"}
@@ -281,4 +283,4 @@ def _whole(answers: Sequence[Answered]) -> Answer:
     return Answer(200, b"".join((head, b",".join(results), b"]}")))
 
 
-RENDER = Render(_element, _whole)
+RENDER = Render(_happened, _refused, _whole)

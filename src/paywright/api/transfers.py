@@ -44,7 +44,7 @@ def open_desk(db: Database) -> Desk:
     movements do not wait behind a thousand."""
     work = partial(move_money, db, render=RENDER, patience=Patience())
     return Desk(
-        moves=Coalescer(work, name="movements", batch_max=256),
+        moves=Coalescer(work, name="movements", batch_max=256, linger_s=0.001),
         batches=Coalescer(work, name="movement_batches", batch_max=2, queue_max=64),
     )
 

@@ -53,6 +53,10 @@ def smallint(value: int) -> bytes:
     return _int2(2, value)
 
 
+def boolean(value: bool) -> bytes:
+    return b"\0\0\0\x01\x01" if value else b"\0\0\0\x01\0"
+
+
 def timestamptz(value: datetime) -> bytes:
     since = value - _EPOCH
     return _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
@@ -62,6 +66,12 @@ def text(value: str) -> bytes:
     """Also for varchar and json."""
     wire = value.encode()
     return _length(len(wire)) + wire
+
+
+@lru_cache(4096)
+def word(value: str) -> bytes:
+    """The same for texts that come again and again: currencies, types, actors."""
+    return text(value)
 
 
 def bytea(value: bytes) -> bytes:

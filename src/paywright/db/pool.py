@@ -84,6 +84,13 @@ async def _nothing_to_forget(_: object) -> None:
     would have to be undone, and asking the server to do so would cost a round trip each time."""
 
 
+_BY_KEY = (
+    "set local enable_seqscan = off; "
+    "set local enable_hashjoin = off; "
+    "set local enable_mergejoin = off"
+)
+
+
 class Database:
     """A pool of connections to one PostgreSQL."""
 
@@ -119,7 +126,9 @@ class Database:
         """Commit when the block ends, roll back when it raises.
 
         wait_ms: for a lock that somebody else holds, before it raises (`is_lock_timeout`); None:
-                 20 seconds
+                 20 seconds. A transaction that is in such a hurry finds all its rows by key, and
+                 is planned so: a plan that was made, and kept, while a table was small would read
+                 all of it
         """
         async with self.pool.acquire() as connection:
             if wait_ms is None:
@@ -127,7 +136,7 @@ class Database:
                     yield connection
                 return
             # In one round trip with the begin.
-            await connection.execute(f"begin; set local lock_timeout = {wait_ms:d}")
+            await connection.execute(f"begin; set local lock_timeout = {wait_ms:d}; {_BY_KEY}")
             try:
                 yield connection
             except BaseException:

@@ -260,6 +260,7 @@ CREATE TABLE public.idempotency_keys (
     status smallint NOT NULL,
     body bytea NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    is_recipe boolean DEFAULT false NOT NULL,
     CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
 );
 ALTER TABLE ONLY public.idempotency_keys ALTER COLUMN body SET STORAGE EXTERNAL;

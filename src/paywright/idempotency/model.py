@@ -11,10 +11,14 @@ FIELD_BYTES = 4  # for each field, enough to tell which one differs
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A response as it was first given. `body` is replayed bit for bit."""
+    """A response as it was first given, replayed bit for bit.
+
+    is_recipe: `body` is what its owner makes the response of, from what never changes
+    """
 
     status: int
     body: bytes
+    is_recipe: bool = False
 
 
 class Claim(msgspec.Struct, frozen=True):

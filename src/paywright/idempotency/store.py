@@ -8,7 +8,7 @@ from paywright.db.copy import copy_rows
 from paywright.db.pool import Tx
 from paywright.idempotency.model import Answer, Claim
 
-_COLUMNS = ("scope", "key", "fingerprint", "status", "body", "created_at")
+_COLUMNS = ("scope", "key", "fingerprint", "status", "body", "is_recipe", "created_at")
 
 
 async def insert(tx: Tx, claims: Sequence[Claim], *, at: datetime) -> set[tuple[str, str]]:
@@ -47,12 +47,13 @@ async def insert_fresh(tx: Tx, claims: Sequence[Claim], *, at: datetime) -> None
 def _row(it: Claim, answer: Answer, stamp: bytes) -> bytes:
     return b"".join(
         (
-            copy.row(6),
-            copy.text(it.scope),
+            copy.row(7),
+            copy.word(it.scope),
             copy.text(it.key),
             copy.bytea(it.fingerprint),
             copy.smallint(answer.status),
             copy.bytea(answer.body),
+            copy.boolean(answer.is_recipe),
             stamp,
         )
     )
@@ -62,7 +63,7 @@ async def select(tx: Tx, claims: Sequence[Claim]) -> dict[tuple[str, str], tuple
     """Fingerprint and answer stored under each key, by (scope, key)."""
     rows = await tx.fetch(
         """
-        select scope, key, fingerprint, status, body
+        select scope, key, fingerprint, status, body, is_recipe
           from idempotency_keys
           join unnest($1::text[], $2::text[]) as wanted (scope, key) using (scope, key)
         """,
@@ -70,7 +71,10 @@ async def select(tx: Tx, claims: Sequence[Claim]) -> dict[tuple[str, str], tuple
         [claim.key for claim in claims],
     )
     return {
-        (row["scope"], row["key"]): (row["fingerprint"], Answer(row["status"], row["body"]))
+        (row["scope"], row["key"]): (
+            row["fingerprint"],
+            Answer(row["status"], row["body"], row["is_recipe"]),
+        )
         for row in rows
     }
 

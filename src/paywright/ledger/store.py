@@ -39,7 +39,7 @@ def _row(it: Transfer) -> bytes:
             ),
             copy.timestamptz(it.created_at),
             _KIND_FIELDS[it.kind],
-            copy.text(it.currency),
+            copy.word(it.currency),
             copy.maybe_uuid(it.hold_id),
             copy.maybe_timestamptz(it.expires_at),
             copy.maybe_text(it.description),
@@ -142,8 +142,8 @@ async def open_hold_ids(
 
 async def posts_of(
     tx: Tx, account_id: AccountId, *, before: datetime | None, limit: int
-) -> list[TransferId]:
-    """The newest movements of an account that are posts, before a moment."""
+) -> list[tuple[TransferId, datetime]]:
+    """The newest movements of an account that are posts, before a moment, each with its own."""
     rows = await tx.fetch(
         """
         (select id, created_at
@@ -166,7 +166,7 @@ async def posts_of(
         before,
         limit,
     )
-    return [TransferId.of(row["id"]) for row in rows]
+    return [(TransferId.of(row["id"]), row["created_at"]) for row in rows]
 
 
 def transfer_of_row(row: Row) -> Transfer:

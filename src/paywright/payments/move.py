@@ -8,7 +8,7 @@ from paywright.core.errors import Forbidden, Problem
 from paywright.core.ids import AccountId
 from paywright.db.pool import Database, Tx, is_duplicate, is_lock_timeout
 from paywright.events.emit import Event, emit_all
-from paywright.idempotency import Answer, Claim, claim_fresh, recall
+from paywright.idempotency import Answer, Claim, KeyReused, claim_fresh, recall
 from paywright.ledger import batch as ledger
 from paywright.ledger.expire import HoldsDue, due, expire
 from paywright.ledger.model import Transfer, TransferKind
@@ -17,6 +17,7 @@ from paywright.payments import transfers_store
 from paywright.payments.orders import Answered, Element, Order, Receipt, receipt_of
 from paywright.payments.patience import WAIT_MS, Patience, busy, nobody_waits, touches_busy
 from paywright.payments.pipeline import ADMISSION, STEPS, Draft, Facts
+from paywright.payments.recipes import Ingredient, made_again, recipe_of
 
 _TRIES = 10
 
@@ -24,11 +25,14 @@ _TRIES = 10
 class Render(msgspec.Struct, frozen=True):
     """How outcomes are told to the caller. Part of the transaction: answers are stored with it.
 
-    element: of a movement, alone or in a batch
-    whole:   of a batch, from the answers of its elements
+    happened: of a movement, alone or in a batch. Of the receipt alone: it is told again for a
+              repetition, and must be the same then
+    refused:  of one that was refused
+    whole:    of a batch, from the answers of its elements
     """
 
-    element: Callable[[Order, Element, Receipt | Problem], Answer]
+    happened: Callable[[Receipt], Answer]
+    refused: Callable[[Order, Element, Problem], Answer]
     whole: Callable[[Sequence[Answered]], Answer]
 
 
@@ -103,7 +107,7 @@ async def _move(
     ADMISSION(drafts, Facts(Book({})))
     at = max(order.cause.at for order in orders)
     async with db.transaction(wait_ms=WAIT_MS) as tx:
-        known = await _recall(tx, orders, drafts)
+        known = await _recall(tx, orders, drafts, render)
         asked = [draft.element.instruction for draft in drafts if draft.is_open]
         book = await ledger.load(tx, asked, passed_over=passed_over) if asked else Book({})
         patience.remember(book.busy, at=at)
@@ -126,7 +130,7 @@ async def _move(
 
 
 async def _recall(
-    tx: Tx, orders: Sequence[Order], drafts: Sequence[Draft]
+    tx: Tx, orders: Sequence[Order], drafts: Sequence[Draft], render: Render
 ) -> dict[int, Answered | Problem]:
     """What was answered before: marks the drafts; returns whole orders, by identity."""
     known: dict[int, Answered | Problem] = {}
@@ -139,6 +143,8 @@ async def _recall(
     if not claims:
         return known
     found = await recall(tx, [it for it in claims if it is not None])
+    if any(found):
+        found = await _told_again(tx, found, len(batches), render)
     for order, answer in zip(batches, found[: len(batches)], strict=True):
         if answer is not None:
             stored = isinstance(answer, Answer)
@@ -152,6 +158,17 @@ async def _recall(
     return known
 
 
+async def _told_again(
+    tx: Tx, found: Sequence[Answer | KeyReused | None], wholes: int, render: Render
+) -> list[Answer | KeyReused | None]:
+    stored = [it for it in found if isinstance(it, Answer)]
+    wholes = sum(isinstance(it, Answer) for it in found[:wholes])
+    answers = iter(
+        await made_again(tx, stored, wholes=wholes, tell=render.happened, tell_whole=render.whole)
+    )
+    return [next(answers) if isinstance(it, Answer) else it for it in found]
+
+
 def _answer(
     orders: Sequence[Order],
     drafts: Sequence[Draft],
@@ -162,19 +179,20 @@ def _answer(
     """The answer to each order, and the claims that are to be stored with theirs."""
     claims: list[Claim] = []
     told: dict[int, list[Answered]] = {}
+    parts: dict[int, list[Ingredient]] = {}
     for draft in drafts:
-        element = draft.element
-        if draft.recalled is not None:
-            answered = Answered(draft.recalled, replayed=True)
-        else:
-            outcome = draft.problem or receipt_of(draft.settled(), facts.book.accounts)
-            answered = Answered(render.element(draft.order, element, outcome))
-            if element.claim is not None and not draft.keeps_nothing:
-                claims.append(msgspec.structs.replace(element.claim, answer=answered.answer))
+        answered, part = _of_draft(draft, facts, render)
+        claim = draft.element.claim
+        if claim is not None and not draft.keeps_nothing and draft.recalled is None:
+            answer = answered.answer
+            kept = recipe_of([part], status=answer.status) if draft.transfer else answer
+            claims.append(Claim(claim.scope, claim.key, claim.fields, claim.fingerprint, kept))
         if draft.keeps_nothing and not draft.order.is_batch and draft.problem is not None:
             known[id(draft.order)] = draft.problem
         else:
             told.setdefault(id(draft.order), []).append(answered)
+            if draft.order.is_batch:
+                parts.setdefault(id(draft.order), []).append(part)
     answers: list[Answered | Problem] = []
     for order in orders:
         if (earlier := known.get(id(order))) is not None:
@@ -184,9 +202,23 @@ def _answer(
         else:
             whole = render.whole(told[id(order)])
             answers.append(Answered(whole))
-            if order.claim is not None:
-                claims.append(msgspec.structs.replace(order.claim, answer=whole))
+            if (claim := order.claim) is not None:
+                kept = recipe_of(parts[id(order)], status=whole.status)
+                claims.append(Claim(claim.scope, claim.key, claim.fields, claim.fingerprint, kept))
     return answers, claims
+
+
+def _of_draft(draft: Draft, facts: Facts, render: Render) -> tuple[Answered, Ingredient]:
+    """What is told of an element, and what is kept of that."""
+    if draft.recalled is not None:
+        it = draft.recalled
+        return Answered(it, replayed=True), Ingredient(None, it.status, it.body, True)
+    if draft.problem is not None:
+        it = render.refused(draft.order, draft.element, draft.problem)
+        return Answered(it), Ingredient(None, it.status, it.body)
+    transfer = draft.settled()
+    it = render.happened(receipt_of(transfer, facts.book.accounts))
+    return Answered(it), Ingredient(transfer.id)
 
 
 async def _save(tx: Tx, facts: Facts, drafts: Sequence[Draft]) -> None:

@@ -28,7 +28,7 @@ def _row(it: Transfer, recorded_at: datetime) -> bytes:
             copy.uuid(it.id),
             _SUCCEEDED,
             copy.bigint(it.amount_minor),
-            copy.text(it.currency),
+            copy.word(it.currency),
             copy.uuid(it.debit_account_id),
             copy.uuid(it.credit_account_id),
             copy.maybe_text(it.description),

@@ -57,20 +57,21 @@ async def get_transfer(db: Database, cause: Cause, *, payment_id: PaymentId) -> 
 async def list_transfers(
     db: Database, cause: Cause, *, account_id: AccountId | None, cursor: str | None, limit: int
 ) -> Page[TransferPayment]:
-    """Newest first, of one account or of all."""
+    """Newest first, of one account or of all. A page of one account may have fewer than `limit`:
+    posts that are not payments, those of a file for example, are left out of it."""
     cause.actor.require(Permission.READ_LEDGER)
     async with db.snapshot() as tx:
         if account_id is None:
             rows = await _newest(tx, None if cursor is None else _id_of(cursor), limit + 1)
-        else:
-            until = None if cursor is None else _time_of(cursor)
-            ids = await ledger.posts_of(tx, account_id, before=until, limit=limit + 1)
-            rows = await _by_ids(tx, ids)
+            found = await _with_receipts(tx, rows)
+            return page_of(found, limit=limit, position=lambda it: str(it.id))
+        until = None if cursor is None else _time_of(cursor)
+        posts = await ledger.posts_of(tx, account_id, before=until, limit=limit + 1)
+        rows = await _by_ids(tx, [transfer_id for transfer_id, _ in posts[:limit]])
         found = await _with_receipts(tx, rows)
-    if account_id is None:
-        return page_of(found, limit=limit, position=lambda it: str(it.id))
     found.sort(key=lambda it: it.created_at, reverse=True)
-    return page_of(found, limit=limit, position=lambda it: it.created_at.isoformat())
+    last = page_of(posts, limit=limit, position=lambda it: it[1].isoformat())
+    return Page(found, last.next_cursor)
 
 
 async def _newest(tx: Tx, before: PaymentId | None, limit: int) -> list[Row]:

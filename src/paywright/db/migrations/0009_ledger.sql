@@ -123,7 +123,9 @@ alter table payments validate constraint payments_currency_check;
 alter table events drop constraint events_type_check;
 alter table events add constraint events_type_check check (type like '_%._%');
 
--- Answers are short and read once, if ever: compressing them costs more than it saves.
+-- Some answers are kept as what they are made of: a tenth of their text.
+alter table idempotency_keys add column is_recipe boolean not null default false;
+-- They are short and read once, if ever: compressing them costs more than it saves.
 alter table idempotency_keys alter column body set storage external;
 -- Keys differ in their first bytes, scopes hardly ever do: compare keys first.
 alter table idempotency_keys drop constraint idempotency_keys_pkey;
