@@ -1,1 +1,1 @@
-"""Measurements. `make bench` runs `bench.issues`."""
+"""Measurements. `make bench` runs `bench.issues`, `make bench-ledger` runs `bench.ledger`."""

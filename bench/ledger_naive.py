@@ -12,15 +12,13 @@ metrics, holds, linked movements.
 from datetime import UTC, datetime
 from typing import Any
 
-import uvicorn
 import uvloop
-from litestar import Litestar, Request, Response, post
+from litestar import Request, Response, post
 from litestar.datastructures import State
 
-from paywright.api.auth import Doorkeeper
+from bench.naive import listen
 from paywright.api.movement_requests import TransferRequest, transfer_order
 from paywright.api.movement_views import RENDER
-from paywright.api.problems import explain
 from paywright.api.requests import idempotency_key, read_body
 from paywright.cli.processes import end_with_supervisor
 from paywright.core.actor import Permission
@@ -172,18 +170,7 @@ async def _file(tx: Tx, cause: Cause, it: Transfer) -> None:
 
 async def serve(settings: Settings) -> None:
     app = await build_patiently(settings, url=settings.database_url, application="naive-api")
-    doorkeeper = Doorkeeper(app.db, limit=0, window_s=1)
-    api = Litestar(
-        [create_transfer],
-        state=State({"app": app, "doorkeeper": doorkeeper}),
-        exception_handlers={Exception: explain},
-        openapi_config=None,
-        logging_config=None,
-    )
-    config = uvicorn.Config(
-        api, port=settings.port, http="httptools", log_config=None, access_log=False
-    )
-    await uvicorn.Server(config).serve()
+    await listen(app, create_transfer, settings)
 
 
 if __name__ == "__main__":

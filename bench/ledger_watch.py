@@ -80,8 +80,8 @@ class Timed(Database):
         self.spent: dict[str, float] = defaultdict(float)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Tx]:
-        inner = super().transaction()
+    async def transaction(self, *, wait_ms: int | None = None) -> AsyncGenerator[Tx]:
+        inner = super().transaction(wait_ms=wait_ms)
         tx = await self.timed("begin", inner.__aenter__())
         try:
             yield cast("Tx", _TimedTx(tx, self))

@@ -21,6 +21,7 @@ import uvicorn
 import uvloop
 from litestar import Litestar, Request, Response, post
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 
 from bench.naive_evidence import facts_of
 from paywright.api.auth import Doorkeeper
@@ -137,7 +138,7 @@ async def _file_issue(tx: Tx, cause: Cause, issue: Issue) -> None:
         "transaction_id": issue.transaction_id,
         "details": issue.details,
     }
-    await _emit(tx, cause, "issue.opened", issue.id, facts, after={"status": issue.status.value})
+    await emit_one(tx, cause, "issue.opened", issue.id, facts, after={"status": issue.status.value})
 
 
 async def decide_one(app: App, rule_set: RuleSet) -> bool:
@@ -199,7 +200,7 @@ async def _decide(tx: Tx, app: App, rule_set: RuleSet, cause: Cause, issue: Issu
         *(issue.id, status, cause.at if resolved else None, cause.at),
     )
     told = _told(decision_id, verdict, routing)
-    await _emit(
+    await emit_one(
         tx,
         *(cause, "issue.decided", issue.id, told),
         before={"status": issue.status.value},
@@ -216,7 +217,7 @@ async def _decide(tx: Tx, app: App, rule_set: RuleSet, cause: Cause, issue: Issu
             *(action_id, issue.id, verdict.action, cause.actor.id, cause.at),
         )
         asked = {"action_id": str(action_id), "action": verdict.action, "source": "machine"}
-        await _emit(tx, cause, "issue.action_requested", issue.id, asked)
+        await emit_one(tx, cause, "issue.action_requested", issue.id, asked)
 
 
 def _told(decision_id: DecisionId, verdict: Verdict, routing: Routing) -> dict[str, Any]:
@@ -231,7 +232,7 @@ def _told(decision_id: DecisionId, verdict: Verdict, routing: Routing) -> dict[s
     }
 
 
-async def _emit(
+async def emit_one(
     tx: Tx,
     cause: Cause,
     type: str,
@@ -255,9 +256,14 @@ async def _emit(
 
 async def serve(settings: Settings) -> None:
     app = await build(settings, url=settings.database_url, application="naive-api")
+    await listen(app, open_issue, settings)
+
+
+async def listen(app: App, route: HTTPRouteHandler, settings: Settings) -> None:
+    """Serve one route of a naive variant."""
     doorkeeper = Doorkeeper(app.db, limit=0, window_s=1)
     api = Litestar(
-        [open_issue],
+        [route],
         state=State({"app": app, "doorkeeper": doorkeeper}),
         exception_handlers={Exception: explain},
         openapi_config=None,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from msgspec import Meta
 
+from paywright.api.answers import respond
 from paywright.api.customers import CurrencyCode
 from paywright.api.requests import END, NO_NUL, Reference, Text, idempotency_key, read_body
 from paywright.api.transfers import account_id_of
@@ -119,15 +120,7 @@ async def create_account(
         key=idempotency_key(request),
         render=render_account,
     )
-    headers = {"Idempotency-Replayed": "true"} if opened.replayed else {}
-    # The stored bytes; the annotation is for the API's description.
-    raw = Response(
-        opened.answer.body,
-        status_code=opened.answer.status,
-        media_type="application/json",
-        headers=headers,
-    )
-    return cast("Response[AccountView]", raw)
+    return respond(opened.answer, replayed=opened.replayed)
 
 
 @get("/accounts", opt={"permission": Permission.READ_LEDGER})

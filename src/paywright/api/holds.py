@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
 
-from paywright.api.hot import Desk, HotRoute, respond
+from paywright.api.answers import respond
+from paywright.api.hot import Desk, HotRoute
 from paywright.api.movement_requests import (
     HoldRequest,
     PostHoldRequest,
@@ -43,7 +44,8 @@ async def create_hold(
     expired.
     """
     body: HoldRequest = await read_body(request, HoldRequest)
-    return respond(await submit_hold(request.app.state.desk, cause, body, key))
+    answered = await submit_hold(request.app.state.desk, cause, body, key)
+    return respond(answered.answer, replayed=answered.replayed)
 
 
 @post(
@@ -57,7 +59,8 @@ async def post_hold(
     """Move what is held, or a part of it. The rest is released."""
     body: PostHoldRequest = await read_body(request, PostHoldRequest)
     order = resolve_order(cause, hold_id, body, key=one_key(key, body.idempotency_key))
-    return respond(await request.app.state.desk.moves.submit(order))
+    answered = await request.app.state.desk.moves.submit(order)
+    return respond(answered.answer, replayed=answered.replayed)
 
 
 @post(
@@ -71,7 +74,8 @@ async def release_hold(
     """Make what is held available again."""
     body: ReleaseHoldRequest = await read_body(request, ReleaseHoldRequest)
     order = resolve_order(cause, hold_id, body, key=one_key(key, body.idempotency_key))
-    return respond(await request.app.state.desk.moves.submit(order))
+    answered = await request.app.state.desk.moves.submit(order)
+    return respond(answered.answer, replayed=answered.replayed)
 
 
 @get("/holds/{hold_id:str}", opt={"permission": Permission.READ_LEDGER})

@@ -7,11 +7,10 @@ transfer itself.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import structlog
-from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from paywright.api.auth import Doorkeeper, cause_for, secret_of
@@ -59,22 +58,6 @@ class HotRoute(msgspec.Struct, frozen=True):
     permission: Permission
     body: Any
     submit: Callable[[Desk, Cause, Any, str | None], Awaitable[Answered]]
-
-
-def respond(answered: Answered) -> Response[Any]:
-    """The stored bytes, as a response of the framework."""
-    headers = {"content-type": "application/json"}
-    if answered.answer.status >= 400:
-        headers["content-type"] = MEDIA_TYPE
-    if answered.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    raw = Response(
-        answered.answer.body,
-        status_code=answered.answer.status,
-        media_type=headers["content-type"],
-        headers=headers,
-    )
-    return cast("Response[Any]", raw)
 
 
 class HotRoutes:

@@ -1,11 +1,12 @@
 """Issues over HTTP."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
 
+from paywright.api.answers import respond
 from paywright.api.issue_views import IssuePage, IssueStory, IssueView, ListedIssue, ReviewView
 from paywright.api.problems import InvalidRequest
 from paywright.api.requests import (
@@ -113,15 +114,7 @@ async def open_issue(
     opened = await request.app.state.open_issue.submit(
         opening(cause, body, key=idempotency_key(request, body.idempotency_key))
     )
-    headers = {"Idempotency-Replayed": "true"} if opened.replayed else {}
-    # The stored bytes; the annotation is for the API's description.
-    raw = Response(
-        opened.answer.body,
-        status_code=opened.answer.status,
-        media_type="application/json",
-        headers=headers,
-    )
-    return cast("Response[IssueView]", raw)
+    return respond(opened.answer, replayed=opened.replayed)
 
 
 @get("/issues", opt={"permission": Permission.READ_ISSUES})

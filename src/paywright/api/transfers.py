@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, post
 from litestar.params import Parameter
 
-from paywright.api.hot import Desk, HotRoute, respond
+from paywright.api.answers import respond
+from paywright.api.hot import Desk, HotRoute
 from paywright.api.movement_requests import (
     BatchRequest,
     TransferRequest,
@@ -88,7 +89,8 @@ async def create_transfer(
     moment (`insufficient-funds`): for a new attempt, use a new key.
     """
     body: TransferRequest = await read_body(request, TransferRequest)
-    return respond(await submit_transfer(request.app.state.desk, cause, body, key))
+    answered = await submit_transfer(request.app.state.desk, cause, body, key)
+    return respond(answered.answer, replayed=answered.replayed)
 
 
 @post(
@@ -107,7 +109,8 @@ async def create_transfer_batch(
     `idempotency_key` of its own, too: it is then never done twice, in whichever batch it comes.
     """
     body: BatchRequest = await read_body(request, BatchRequest)
-    return respond(await submit_batch(request.app.state.desk, cause, body, key))
+    answered = await submit_batch(request.app.state.desk, cause, body, key)
+    return respond(answered.answer, replayed=answered.replayed)
 
 
 @get("/transfers", opt={"permission": Permission.READ_LEDGER})
