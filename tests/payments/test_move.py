@@ -68,7 +68,11 @@ def single(instruction: Instruction, key: str = "key-1", role: Role = Role.DISPA
 
 def batch(*asked: Instruction | Element, key: str | None = None) -> Order:
     elements = [it if isinstance(it, Element) else element(it) for it in asked]
-    claim = None if key is None else batch_claim_of(elements, key)
+    sent = [
+        (it.claim and it.claim.key, msgspec.structs.replace(it.instruction, id=None, at=None))
+        for it in elements
+    ]
+    claim = None if key is None else batch_claim_of(sent, key)
     cause = a_cause(Role.DISPATCHER, at=max(it.instruction.at for it in elements))
     return Order(cause=cause, elements=elements, claim=claim, is_batch=True)
 

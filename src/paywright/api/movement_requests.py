@@ -129,7 +129,7 @@ def batch_order(cause: Cause, body: BatchRequest, *, key: str | None) -> Order:
             seen.add(own)
             element = msgspec.structs.replace(element, claim=claim_of(element.instruction, own))
         elements.append(element)
-    claim = None if key is None else batch_claim_of(elements, key)
+    claim = None if key is None else batch_claim_of(body.transfers, key)
     return Order(cause=cause, elements=elements, claim=claim, is_batch=True)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -34,17 +35,20 @@ class Claim(msgspec.Struct, frozen=True):
     answer: Answer | None = None
 
 
-def fingerprint(
-    request: Mapping[str, Any], *, in_order: bool = False
-) -> tuple[tuple[str, ...], bytes]:
-    """The field names of a request and a digest by which a different request is told apart.
-
-    in_order: the fields stand in the same order in every request, and some only have more of them
-    """
-    fields = tuple(request) if in_order else tuple(sorted(request))
+def fingerprint(request: Mapping[str, Any]) -> tuple[tuple[str, ...], bytes]:
+    """The field names of a request and a digest by which a different request is told apart."""
+    fields = tuple(sorted(request))
     digests = [
         hashlib.blake2b(msgspec.json.encode(request[field]), digest_size=FIELD_BYTES).digest()
         for field in fields
     ]
     whole = hashlib.blake2b(msgspec.json.encode(request, order="sorted"), digest_size=WHOLE_BYTES)
     return fields, whole.digest() + b"".join(digests)
+
+
+def quick_fingerprint(request: Mapping[str, Any]) -> tuple[tuple[str, ...], bytes]:
+    """The same in half the time, for requests whose fields stand in the same order each time; some
+    may only have more of them. The part that tells fields apart is a checksum, no digest."""
+    parts = [msgspec.json.encode(value) for value in request.values()]
+    whole = hashlib.blake2b(b"\0".join(parts), digest_size=WHOLE_BYTES).digest()
+    return tuple(request), whole + b"".join([crc32(part).to_bytes(FIELD_BYTES) for part in parts])

@@ -1,13 +1,14 @@
 """What somebody asks for: one movement of money, or a batch of them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from paywright.core.cause import Cause
 from paywright.core.errors import Problem
 from paywright.core.ids import AccountId, PaymentId
-from paywright.idempotency.model import Answer, Claim, fingerprint
+from paywright.idempotency.model import Answer, Claim, quick_fingerprint
 from paywright.ledger.model import Balances, Instruction, Standing, Transfer, TransferKind, before
 
 SCOPE = "transfers.create"
@@ -81,21 +82,11 @@ def claim_of(instruction: Instruction, key: str) -> Claim:
     if instruction.balancing_debit or instruction.balancing_credit:
         asked["balancing_debit"] = instruction.balancing_debit
         asked["balancing_credit"] = instruction.balancing_credit
-    fields, digest = fingerprint(asked, in_order=True)
+    fields, digest = quick_fingerprint(asked)
     return Claim(SCOPE, key, fields, digest)
 
 
-def batch_claim_of(elements: Sequence[Element], key: str) -> Claim:
-    """The claim of a batch as a whole."""
-    asked = [
-        (
-            element.claim.key if element.claim else None,
-            *[getattr(element.instruction, name) for name in _ASKED],
-        )
-        for element in elements
-    ]
-    fields, digest = fingerprint({"transfers": asked})
+def batch_claim_of(transfers: Any, key: str) -> Claim:
+    """The claim of a batch as a whole. `transfers`: the elements as they were sent, decoded."""
+    fields, digest = quick_fingerprint({"transfers": transfers})
     return Claim(BATCH_SCOPE, key, fields, digest)
-
-
-_ASKED = [name for name in Instruction.__struct_fields__ if name not in ("id", "at")]
