@@ -38,7 +38,7 @@ contracts: $(VENV)/.dev ## Who may import whom
 
 test-server: $(VENV)/.dev ## A smoke run of the tests on the PostgreSQL of DATABASE_URL
 	@test -n "$(DATABASE_URL)" || { echo "set DATABASE_URL to a server on which databases may be made"; exit 1; }
-	@PAYWRIGHT_TEST_SERVER="$(DATABASE_URL)" $(PY) -m pytest -n $(PYTEST_WORKERS) tests/issues tests/jobs tests/api tests/rulesets
+	@PAYWRIGHT_TEST_SERVER="$(DATABASE_URL)" $(PY) -m pytest -n $(PYTEST_WORKERS) tests/issues tests/jobs tests/api tests/rulesets tests/ledger tests/payments
 
 bench: $(VENV)/.dev ## Measure issues per second against a naive variant, and print how
 	@PYTHONPATH=src:. $(PY) -m bench.issues
