@@ -179,7 +179,7 @@ def test_server_is_durable_private_and_without_network(reachable: Path) -> None:
             "data_checksums": "on",
             "listen_addresses": "",
             "jit": "off",
-            "wal_compression": "pglz",
+            "wal_compression": "off",
             "shared_buffers": "256MB",
             "max_wal_size": "2GB",
             "checkpoint_timeout": "15min",
