@@ -454,3 +454,11 @@ async def test_two_keys_in_one_request_are_refused(api: Client, house: House) ->
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
     assert await house.moved() == 0
+
+
+async def test_an_answer_is_what_the_transfer_is_read_as_later(api: Client, house: House) -> None:
+    """The hot path writes its JSON by hand: the same bytes as the view that documents it."""
+    for key, description in (("a", None), ("b", 'Über "100 %" \\ café \n 💶')):
+        made = await ask(api, house.asked(description=description), key)
+        read = await api.get(f"{PATH}/{made.json()['id']}")
+        assert read.content == made.content

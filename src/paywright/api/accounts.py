@@ -11,10 +11,10 @@ from msgspec import Meta
 
 from paywright.api.answers import respond
 from paywright.api.customers import CurrencyCode
-from paywright.api.requests import END, NO_NUL, Reference, Text, idempotency_key, read_body
-from paywright.api.transfers import account_id_of
+from paywright.api.requests import END, NO_NUL, Reference, Text, idempotency_key, read_body, read_id
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
+from paywright.core.ids import AccountId
 from paywright.idempotency import Answer
 from paywright.ledger.model import Account, AccountKind, AccountStatus
 from paywright.ledger.open import NAME_MAX, OpenAccount, open_account
@@ -144,7 +144,7 @@ async def get_accounts(
 @get("/accounts/{account_id:str}", opt={"permission": Permission.READ_LEDGER})
 async def get_one_account(app: App, cause: Cause, account_id: str) -> AccountView:
     """One account, with what it holds and what of it is available."""
-    wanted = account_id_of(account_id, field="account_id")
+    wanted = read_id(AccountId, account_id, field="account_id")
     return AccountView.of(await get_account(app.db, cause, account_id=wanted))
 
 
@@ -160,7 +160,7 @@ async def create_freeze(
     Its holds may be released, and they expire.
     """
     body: StatusRequest = await read_body(request, StatusRequest)
-    wanted = account_id_of(account_id, field="account_id")
+    wanted = read_id(AccountId, account_id, field="account_id")
     return AccountView.of(
         await freeze_account(app.db, cause, account_id=wanted, reason=body.reason)
     )
@@ -172,7 +172,7 @@ async def create_unfreeze(
 ) -> AccountView:
     """Let money move again. Safe to repeat."""
     body: StatusRequest = await read_body(request, StatusRequest)
-    wanted = account_id_of(account_id, field="account_id")
+    wanted = read_id(AccountId, account_id, field="account_id")
     return AccountView.of(
         await unfreeze_account(app.db, cause, account_id=wanted, reason=body.reason)
     )
@@ -187,7 +187,7 @@ async def create_closure(
     Its balance must be zero, and nothing may be on hold: 409 otherwise.
     """
     body: StatusRequest = await read_body(request, StatusRequest)
-    wanted = account_id_of(account_id, field="account_id")
+    wanted = read_id(AccountId, account_id, field="account_id")
     return AccountView.of(await close_account(app.db, cause, account_id=wanted, reason=body.reason))
 
 

@@ -15,12 +15,11 @@ from paywright.api.movement_requests import (
     resolve_order,
 )
 from paywright.api.movement_views import HoldListed, HoldPage, HoldView, hold_listed
-from paywright.api.problems import InvalidRequest
-from paywright.api.requests import one_key, read_body
-from paywright.api.transfers import KeyHeader, account_id_of
+from paywright.api.requests import one_key, read_body, read_id
+from paywright.api.transfers import KeyHeader
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
-from paywright.core.ids import TransferId
+from paywright.core.ids import AccountId, TransferId
 from paywright.ledger.holds import get_hold, list_open_holds
 from paywright.payments.orders import Answered
 from paywright.wiring import App
@@ -81,10 +80,7 @@ async def release_hold(
 @get("/holds/{hold_id:str}", opt={"permission": Permission.READ_LEDGER})
 async def get_one_hold(app: App, cause: Cause, hold_id: str) -> HoldListed:
     """One hold: open, posted, released or expired."""
-    try:
-        wanted = TransferId.parse(hold_id)
-    except ValueError as error:
-        raise InvalidRequest.field("hold_id", str(error)) from None
+    wanted = read_id(TransferId, hold_id, field="hold_id")
     return hold_listed(await get_hold(app.db, cause, hold_id=wanted))
 
 
@@ -97,7 +93,7 @@ async def get_holds(
     limit: Annotated[int, Parameter(ge=1, le=200)] = 50,
 ) -> HoldPage:
     """List open holds, newest first, of one account or of all."""
-    wanted = None if account_id is None else account_id_of(account_id, field="account_id")
+    wanted = None if account_id is None else read_id(AccountId, account_id, field="account_id")
     page = await list_open_holds(app.db, cause, account_id=wanted, cursor=cursor, limit=limit)
     return HoldPage([hold_listed(it) for it in page.items], page.next_cursor)
 

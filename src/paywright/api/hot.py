@@ -89,10 +89,10 @@ class HotRoutes:
         started = time.perf_counter()
         given = _Given()
         state: dict[str, Any] = scope.setdefault("state", {})
+        given.read(scope)
+        state["request_id"] = accept_request_id(given.request_id)
         headers = [_JSON, *BARE]
         try:
-            given.read(scope)
-            state["request_id"] = accept_request_id(given.request_id)
             answered = await self._answer(route, scope, receive, given)
             status, body = answered.answer.status, answered.answer.body
             if answered.replayed:
@@ -163,12 +163,11 @@ class _Given:
         self.is_ambiguous = False
 
     def read(self, scope: Scope) -> None:
-        repeated = False
         for name, value in scope["headers"]:
             if name == b"authorization":
                 self.authorization = value.decode("latin-1")
             elif name == b"idempotency-key":
-                repeated = self.key is not None
+                self.is_ambiguous = self.key is not None
                 self.key = value.decode("latin-1")
             elif name == b"content-type":
                 self.content_type = value.decode("latin-1")
@@ -178,7 +177,6 @@ class _Given:
                 self.x_api_key = value.decode("latin-1")
             elif name == b"x-request-id":
                 self.request_id = value.decode("latin-1")
-        self.is_ambiguous = repeated
 
 
 def _explain(error: Exception, scope: Scope) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:

@@ -8,7 +8,6 @@ from litestar.params import Parameter
 
 from paywright.api.answers import respond
 from paywright.api.issue_views import IssuePage, IssueStory, IssueView, ListedIssue, ReviewView
-from paywright.api.problems import InvalidRequest
 from paywright.api.requests import (
     END,
     CustomerRef,
@@ -17,6 +16,7 @@ from paywright.api.requests import (
     Reference,
     idempotency_key,
     read_body,
+    read_id,
 )
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
@@ -137,7 +137,9 @@ async def get_issues(
 @get("/issues/{issue_id:str}", opt={"permission": Permission.READ_ISSUES})
 async def get_one_issue(app: App, cause: Cause, issue_id: str) -> IssueStory:
     """One issue: its decision with the evidence, its review, its action, its whole history."""
-    return IssueStory.told(await get_issue(app.db, cause, issue_id=_issue_id(issue_id)))
+    return IssueStory.told(
+        await get_issue(app.db, cause, issue_id=read_id(IssueId, issue_id, field="issue_id"))
+    )
 
 
 @post(
@@ -156,19 +158,12 @@ async def create_review(
     review = await review_issue(
         app.db,
         cause,
-        issue_id=_issue_id(issue_id),
+        issue_id=read_id(IssueId, issue_id, field="issue_id"),
         decision=body.decision,
         action=body.action,
         comment=body.comment,
     )
     return ReviewView.of(review)
-
-
-def _issue_id(text: str) -> IssueId:
-    try:
-        return IssueId.parse(text)
-    except ValueError as error:
-        raise InvalidRequest.field("issue_id", str(error)) from None
 
 
 ROUTES = [open_issue, get_issues, get_one_issue, create_review]

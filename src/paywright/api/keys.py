@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from paywright.api.auth import Doorkeeper
 from paywright.api.problems import InvalidRequest
-from paywright.api.requests import Name, read_body
+from paywright.api.requests import Name, read_body, read_id
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
 from paywright.core.ids import KeyId
@@ -82,10 +82,7 @@ async def delete_key(
     request: Request[Any, Any, Any], app: App, cause: Cause, key_id: str
 ) -> KeyView:
     """Revoke an API key. It is refused here at once, in other processes within 5 seconds."""
-    try:
-        parsed = KeyId.parse(key_id)
-    except ValueError as error:
-        raise InvalidRequest.field("key_id", str(error)) from None
+    parsed = read_id(KeyId, key_id, field="key_id")
     key = await revoke_key(app.db, cause, key_id=parsed)
     doorkeeper: Doorkeeper = request.app.state.doorkeeper
     doorkeeper.forget()

@@ -40,17 +40,10 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     idempotency_key: IdempotencyKey | None = None
 
 
-class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class HoldRequest(TransferRequest, frozen=True, kw_only=True):
     """The same as a transfer; the money waits until the hold is posted or released."""
 
-    debit_account_id: IdText
-    credit_account_id: IdText
-    currency: Currency
-    amount_minor: AmountMinor | None = None
-    amount: Amount | None = None
-    description: Description | None = None
     expires_in_s: Lifetime | None = None
-    idempotency_key: IdempotencyKey | None = None
 
 
 class PostHoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -148,9 +141,7 @@ def _of_batch(cause: Cause, asked: BatchElement) -> Element:
     return _resolving(cause, asked.hold_id or "", asked)
 
 
-def _moving(
-    cause: Cause, kind: TransferKind, asked: TransferRequest | HoldRequest | BatchElement
-) -> Element:
+def _moving(cause: Cause, kind: TransferKind, asked: TransferRequest | BatchElement) -> Element:
     problem: Problem | None = None
     debit = credit = None
     amount_minor = asked.amount_minor
@@ -171,7 +162,7 @@ def _moving(
         credit_account_id=credit,
         amount_minor=amount_minor,
         currency=asked.currency,
-        expires_in_s=None if isinstance(asked, TransferRequest) else asked.expires_in_s,
+        expires_in_s=getattr(asked, "expires_in_s", None),
         linked=is_batch and asked.linked,
         balancing_debit=is_batch and asked.balancing_debit,
         balancing_credit=is_batch and asked.balancing_credit,
@@ -209,23 +200,21 @@ def _resolving(
     return Element(instruction, problem=problem)
 
 
-_OF_MOVES = ("debit_account_id", "credit_account_id", "currency", "amount", "expires_in_s")
+_OF_MOVES = (
+    *("debit_account_id", "credit_account_id", "currency", "amount", "expires_in_s"),
+    *("balancing_debit", "balancing_credit"),
+)
+_MISPLACED = {
+    TransferKind.POST: ("hold_id", "expires_in_s"),
+    TransferKind.HOLD: ("hold_id",),
+    TransferKind.POST_HOLD: _OF_MOVES,
+    TransferKind.RELEASE_HOLD: (*_OF_MOVES, "amount_minor"),
+}
 
 
 def _misplaced(asked: BatchElement, kind: TransferKind) -> Problem | None:
     """A field that an element of its type does not have: better refused than passed over."""
-    wrong: Sequence[str] = ()
-    if kind is TransferKind.POST:
-        wrong = ("hold_id", "expires_in_s")
-    elif kind is TransferKind.HOLD:
-        wrong = ("hold_id",)
-    elif kind is TransferKind.POST_HOLD:
-        wrong = _OF_MOVES
-    elif kind is TransferKind.RELEASE_HOLD:
-        wrong = (*_OF_MOVES, "amount_minor")
-    if kind not in (TransferKind.POST, TransferKind.HOLD):
-        wrong = (*wrong, "balancing_debit", "balancing_credit")
-    for name in wrong:
+    for name in _MISPLACED[kind]:
         if getattr(asked, name) not in (None, False):
             return InvalidRequest.field(name, f"has no meaning for a {asked.type}")
     return None
@@ -240,7 +229,7 @@ def _account(field: str, text: str | None) -> AccountId:
         raise InvalidRequest.field(field, "is not the id of an account, acc_…") from None
 
 
-def _amount_minor(asked: TransferRequest | HoldRequest | BatchElement) -> int | None:
+def _amount_minor(asked: TransferRequest | BatchElement) -> int | None:
     if asked.currency not in EXPONENT:
         raise InvalidRequest.field("currency", f"{asked.currency!r} is not a currency of ISO 4217")
     minor = asked.amount_minor

@@ -1,7 +1,7 @@
 """Read a request: its body, strictly typed, and its idempotency key."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request
@@ -14,6 +14,7 @@ from paywright.api.problems import (
     UnsupportedMedia,
     invalid_body,
 )
+from paywright.core.ids import Id
 
 # PostgreSQL text cannot hold NUL, and no honest client sends it.
 NO_NUL = r"^[^\u0000]*$"
@@ -27,6 +28,8 @@ CustomerRef = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}" + END)]
 IdempotencyKey = Annotated[
     str, Meta(pattern=r"^[!-~]{1,255}" + END, description="Printable ASCII.")
 ]
+
+AnyId = TypeVar("AnyId", bound=Id)
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
@@ -57,6 +60,14 @@ def decode(type: Any, content_type: str | None, raw: bytes) -> Any:
         raise invalid_body(error) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise MalformedBody(str(error)) from None
+
+
+def read_id(kind: type[AnyId], text: str, *, field: str) -> AnyId:
+    """An id of a path or a query. Raises InvalidRequest, naming the field."""
+    try:
+        return kind.parse(text)
+    except ValueError as error:
+        raise InvalidRequest.field(field, str(error)) from None
 
 
 def idempotency_key(request: Request[Any, Any, Any], in_body: str | None = None) -> str:

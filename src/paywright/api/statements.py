@@ -11,9 +11,10 @@ from litestar.response import Stream
 
 from paywright.api.accounts import AccountView
 from paywright.api.problems import InvalidRequest
-from paywright.api.transfers import account_id_of
+from paywright.api.requests import read_id
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
+from paywright.core.ids import AccountId
 from paywright.ledger.model import TransferKind
 from paywright.ledger.statement import (
     Entry,
@@ -104,7 +105,7 @@ async def get_statement(
     Entries that only set money aside, or give it back, come with `include_holds`.
     With `format=csv` or `Accept: text/csv` the whole range is one download, without pages.
     """
-    wanted = account_id_of(account_id, field="account_id")
+    wanted = read_id(AccountId, account_id, field="account_id")
     since, until = _utc("since", since), _utc("until", until)
     if format is None:
         best = request.accept.best_match([_JSON, _CSV], default=_JSON)

@@ -21,8 +21,8 @@ from paywright.api.movement_views import (
     TransferView,
     transfer_on_file,
 )
-from paywright.api.problems import IdempotencyKeyMissing, InvalidRequest
-from paywright.api.requests import one_key, read_body
+from paywright.api.problems import IdempotencyKeyMissing
+from paywright.api.requests import one_key, read_body, read_id
 from paywright.batching import Coalescer
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
@@ -122,7 +122,7 @@ async def get_transfers(
     limit: Annotated[int, Parameter(ge=1, le=200)] = 50,
 ) -> TransferPage:
     """List transfers, newest first, of one account or of all."""
-    wanted = None if account_id is None else account_id_of(account_id, field="account_id")
+    wanted = None if account_id is None else read_id(AccountId, account_id, field="account_id")
     page = await list_transfers(app.db, cause, account_id=wanted, cursor=cursor, limit=limit)
     return TransferPage([transfer_on_file(it) for it in page.items], page.next_cursor)
 
@@ -130,20 +130,10 @@ async def get_transfers(
 @get("/transfers/{transfer_id:str}", opt={"permission": Permission.READ_LEDGER})
 async def get_one_transfer(app: App, cause: Cause, transfer_id: str) -> TransferView:
     """One transfer, with the balances before and after. `trf_…` of its movement will do, too."""
-    try:
-        prefix, _, suffix = transfer_id.partition("_")
-        payment_id = PaymentId.parse(f"pay_{suffix}" if prefix == "trf" else transfer_id)
-    except ValueError as error:
-        raise InvalidRequest.field("transfer_id", str(error)) from None
+    prefix, _, suffix = transfer_id.partition("_")
+    text = f"pay_{suffix}" if prefix == "trf" else transfer_id
+    payment_id = read_id(PaymentId, text, field="transfer_id")
     return transfer_on_file(await get_transfer(app.db, cause, payment_id=payment_id))
-
-
-def account_id_of(text: str, *, field: str) -> AccountId:
-    """Raises InvalidRequest, naming the field."""
-    try:
-        return AccountId.parse(text)
-    except ValueError as error:
-        raise InvalidRequest.field(field, str(error)) from None
 
 
 ROUTES = [create_transfer, create_transfer_batch, get_transfers, get_one_transfer]

@@ -85,16 +85,11 @@ def jsonb(value: bytes) -> bytes:
 
 @lru_cache(4096)
 def inet(value: str) -> bytes:
-    wire = inet_wire(value)
-    return _length(len(wire)) + wire
-
-
-def inet_wire(value: str) -> bytes:
     """Family (2 or 3), bits, not a network, length, address."""
     it = ip_interface(value)
     packed = it.ip.packed
     family = 2 if it.version == 4 else 3
-    return bytes((family, it.network.prefixlen, 0, len(packed))) + packed
+    return bytea(bytes((family, it.network.prefixlen, 0, len(packed))) + packed)
 
 
 def maybe_text(value: str | None) -> bytes:

@@ -2,11 +2,13 @@
 steps of its own between them."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from paywright.core.cause import Cause
 from paywright.core.errors import Problem
 from paywright.core.ids import AccountId
 from paywright.db.pool import Tx
-from paywright.events.emit import Event
+from paywright.events.emit import Event, emit_all
 from paywright.ledger import accounts_store, store
 from paywright.ledger.model import Instruction, Standing, Transfer, TransferKind
 from paywright.ledger.rules import Book
@@ -76,6 +78,13 @@ async def save(tx: Tx, book: Book, transfers: Sequence[Transfer]) -> None:
         await _keep_holds(tx, transfers)
 
 
+async def record(tx: Tx, cause: Cause, book: Book, outcomes: Sequence[Outcome]) -> None:
+    """Save what happened, and tell of it."""
+    transfers = [it for it in outcomes if isinstance(it, Transfer)]
+    await save(tx, book, transfers)
+    await emit_all(tx, [(cause, posted(it)) for it in transfers])
+
+
 async def _keep_holds(tx: Tx, transfers: Sequence[Transfer]) -> None:
     held = {it.id: it for it in transfers if it.kind is TransferKind.HOLD}
     resolved = [it.hold_id for it in transfers if it.hold_id is not None]
@@ -98,14 +107,19 @@ _EVENTS = {
 }
 
 
-def posted(transfer: Transfer) -> Event:
-    """The event that tells of a movement. What becomes of a hold is told of the hold."""
-    facts = {
+def facts_of(transfer: Transfer) -> dict[str, Any]:
+    """What every event about a movement says of it."""
+    return {
         "debit_account_id": str(transfer.debit_account_id),
         "credit_account_id": str(transfer.credit_account_id),
         "amount_minor": transfer.amount_minor,
         "currency": transfer.currency,
     }
+
+
+def posted(transfer: Transfer) -> Event:
+    """The event that tells of a movement. What becomes of a hold is told of the hold."""
+    facts = facts_of(transfer)
     if transfer.hold_id is not None:
         facts["transfer_id"] = str(transfer.id)
     subject = transfer.id if transfer.hold_id is None else transfer.hold_id

@@ -6,9 +6,8 @@ from datetime import datetime
 from paywright.core.cause import Cause
 from paywright.core.ids import TransferId
 from paywright.db.pool import Database, Tx
-from paywright.events.emit import emit_all
 from paywright.ledger import refusals, rules, store
-from paywright.ledger.batch import Outcome, load, posted, save
+from paywright.ledger.batch import Outcome, load, record
 from paywright.ledger.model import Instruction, Transfer, TransferKind
 from paywright.ledger.rules import Book
 
@@ -40,9 +39,7 @@ async def expire(db: Database, cause: Cause, ids: Sequence[TransferId]) -> list[
     async with db.transaction() as tx:
         book = await load(tx, asked)
         outcomes = rules.apply(book, asked)
-        transfers = [it for it in outcomes if isinstance(it, Transfer)]
-        await save(tx, book, transfers)
-        await emit_all(tx, [(cause, posted(it)) for it in transfers])
+        await record(tx, cause, book, outcomes)
     return outcomes
 
 

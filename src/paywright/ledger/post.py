@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from paywright.core.cause import Cause
 from paywright.core.errors import Problem
 from paywright.db.pool import Database, is_duplicate
-from paywright.events.emit import emit_all
 from paywright.ledger import rules
-from paywright.ledger.batch import Outcome, load, posted, save
+from paywright.ledger.batch import Outcome, load, record
 from paywright.ledger.expire import HoldsDue, due, expire
-from paywright.ledger.model import Instruction, Transfer
+from paywright.ledger.model import Instruction
 
 _TRIES = 10
 
@@ -49,7 +48,5 @@ async def _post(
         outcomes = rules.apply(book, instructions, refused)
         if ids := await due(tx, book, instructions, outcomes, at=cause.at):
             raise HoldsDue(ids)
-        transfers = [it for it in outcomes if isinstance(it, Transfer)]
-        await save(tx, book, transfers)
-        await emit_all(tx, [(cause, posted(it)) for it in transfers])
+        await record(tx, cause, book, outcomes)
     return outcomes

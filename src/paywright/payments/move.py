@@ -16,7 +16,7 @@ from paywright.ledger.rules import Book
 from paywright.payments import transfers_store
 from paywright.payments.orders import Answered, Element, Order, Receipt, receipt_of
 from paywright.payments.patience import WAIT_MS, Patience, busy, nobody_waits, touches_busy
-from paywright.payments.pipeline import ADMISSION, STEPS, Draft, Facts
+from paywright.payments.pipeline import STEPS, Draft, Facts, admit
 from paywright.payments.recipes import Ingredient, made_again, recipe_of
 
 _TRIES = 10
@@ -104,7 +104,7 @@ async def _move(
     passed_over: Callable[[AccountId], bool],
 ) -> list[Answered | Problem]:
     drafts = [Draft(order, element) for order in orders for element in order.elements]
-    ADMISSION(drafts, Facts(Book({})))
+    admit(drafts)
     at = max(order.cause.at for order in orders)
     async with db.transaction(wait_ms=WAIT_MS) as tx:
         known = await _recall(tx, orders, drafts, render)
@@ -235,13 +235,6 @@ async def _save(tx: Tx, facts: Facts, drafts: Sequence[Draft]) -> None:
 def _told(transfer: Transfer) -> Event:
     if transfer.kind is not TransferKind.POST:
         return ledger.posted(transfer)
-    facts = {
-        "kind": "transfer",
-        "status": "succeeded",
-        "debit_account_id": str(transfer.debit_account_id),
-        "credit_account_id": str(transfer.credit_account_id),
-        "amount_minor": transfer.amount_minor,
-        "currency": transfer.currency,
-    }
+    facts = {"kind": "transfer", "status": "succeeded", **ledger.facts_of(transfer)}
     subject = f"pay_{str(transfer.id)[4:]}"
     return Event("payment.completed", subject, facts)

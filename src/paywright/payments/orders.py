@@ -7,7 +7,7 @@ import msgspec
 
 from paywright.core.cause import Cause
 from paywright.core.errors import Problem
-from paywright.core.ids import AccountId, PaymentId
+from paywright.core.ids import AccountId
 from paywright.idempotency.model import Answer, Claim, quick_fingerprint
 from paywright.ledger.model import Balances, Instruction, Standing, Transfer, TransferKind, before
 
@@ -26,10 +26,6 @@ class Element(msgspec.Struct, frozen=True):
     instruction: Instruction
     claim: Claim | None = None
     problem: Problem | None = None
-
-    @property
-    def payment_id(self) -> PaymentId:
-        return PaymentId.of(self.instruction.id)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

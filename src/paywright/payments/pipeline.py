@@ -63,8 +63,9 @@ _NONSENSE = (
 Step = Callable[[Sequence[Draft], Facts], None]
 
 
-def admit(drafts: Sequence[Draft], _: Facts) -> None:
-    """Only who may move money gets any further, and only what was sound to begin with."""
+def admit(drafts: Sequence[Draft]) -> None:
+    """Only who may move money gets any further, and only what was sound to begin with. Before
+    anything is loaded: what is refused here costs nothing."""
     for draft in drafts:
         try:
             draft.order.cause.actor.require(Permission.MOVE_MONEY)
@@ -111,6 +112,5 @@ def _post_order(drafts: Sequence[Draft], book: Book) -> None:
             draft.keeps_nothing = draft.keeps_nothing or isinstance(outcome, _NONSENSE)
 
 
-# In this order. The first runs before anything is loaded: what it refuses costs nothing.
-ADMISSION: Step = admit
+# In this order.
 STEPS: tuple[Step, ...] = (post_to_ledger,)
