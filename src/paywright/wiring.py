@@ -11,7 +11,7 @@ from paywright.core.backoff import RetryPolicy
 from paywright.crypto import KeyRing, development_key
 from paywright.customers import store as customers
 from paywright.db.migrate import SchemaMismatch, missing
-from paywright.db.pool import Database, DatabaseUnavailable
+from paywright.db.pool import Database, DatabaseUnavailable, on_stray_error
 from paywright.identity import store as identity
 from paywright.identity.manage import DEVELOPMENT
 from paywright.issues import rules_engine
@@ -91,6 +91,7 @@ async def build_patiently(
 
     Raises SchemaMismatch, too, when it has not been migrated.
     """
+    asyncio.get_running_loop().set_exception_handler(on_stray_error)
     for attempt in range(_DATABASE_PATIENCE_S * _DATABASE_RETRIES_PER_S + 1):
         try:
             if await missing(url):

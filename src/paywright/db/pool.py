@@ -1,15 +1,19 @@
 """The connection pool and the transaction. Whoever holds a `Tx` reads and writes; nobody else
 commits."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import msgspec
+import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from paywright.core.errors import Unavailable
+
+log = structlog.get_logger()
 
 # A connection inside a transaction.
 Tx = asyncpg.Connection | PoolConnectionProxy
@@ -37,6 +41,19 @@ def is_transient(error: BaseException) -> bool:
 def is_lock_timeout(error: BaseException) -> bool:
     """Whether somebody else held a lock for longer than we wait for one."""
     return isinstance(error, asyncpg.LockNotAvailableError)
+
+
+def on_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The exception handler of a loop, for errors that nobody waits for.
+
+    A lost connection leaves such errors behind in the driver, when a statement was canceled just
+    before: the loss is known to all whom it concerns, and is no failure of ours.
+    """
+    error = context.get("exception")
+    if error is not None and is_connection_lost(error):
+        log.warning("database.connection_lost", error=f"{type(error).__name__}: {error}")
+    else:
+        loop.default_exception_handler(context)
 
 
 def is_duplicate(error: BaseException) -> bool:
@@ -91,6 +108,32 @@ _BY_KEY = (
 )
 
 
+@asynccontextmanager
+async def _begun(connection: PoolConnectionProxy, begin: str) -> AsyncGenerator[None]:
+    await _command(connection, begin)
+    try:
+        yield
+    except BaseException:
+        if not connection.is_closed():
+            await _command(connection, "rollback")
+        raise
+    await _command(connection, "commit")
+
+
+async def _command(connection: PoolConnectionProxy, command: str) -> None:
+    """Begin or end a transaction.
+
+    When the server never answered, be it that it died or that we were canceled, nobody knows
+    whether the connection is in a transaction: such a one is closed, not given back.
+    """
+    try:
+        await connection.execute(command)
+    except BaseException as error:
+        if not isinstance(error, asyncpg.PostgresError) or is_connection_lost(error):
+            connection.terminate()
+        raise
+
+
 class Database:
     """A pool of connections to one PostgreSQL."""
 
@@ -131,26 +174,17 @@ class Database:
                  all of it
         """
         async with self.pool.acquire() as connection:
-            if wait_ms is None:
-                async with connection.transaction():
-                    yield connection
-                return
             # In one round trip with the begin.
-            await connection.execute(f"begin; set local lock_timeout = {wait_ms:d}; {_BY_KEY}")
-            try:
+            hurry = f"; set local lock_timeout = {wait_ms:d}; {_BY_KEY}" if wait_ms else ""
+            async with _begun(connection, "begin" + hurry):
                 yield connection
-            except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("rollback")
-                raise
-            await connection.execute("commit")
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[Tx]:
         """A read-only transaction that sees one moment: for answers made of several queries."""
         async with (
             self.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
+            _begun(connection, "begin isolation level repeatable read read only"),
         ):
             yield connection
 
