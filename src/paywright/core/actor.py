@@ -25,6 +25,15 @@ class Permission(StrEnum):
     READ_LEDGER = "ledger:read"
     MANAGE_ACCOUNTS = "accounts:manage"
     MOVE_MONEY = "transfers:create"
+    READ_USERS = "users:read"
+    MANAGE_USERS = "users:manage"
+    MANAGE_SELF = "self:manage"  # one's own password, sign-ins and authenticator app
+    READ_RISK = "risk:read"
+    MANAGE_RISK = "risk:manage"  # exemptions, cleared matches
+    SCREEN_NAMES = "screening:use"
+    MANAGE_LISTS = "lists:manage"
+    MANAGE_KYC = "kyc:manage"
+    READ_MESSAGES = "messages:read"
 
 
 class PermissionMissing(Forbidden):

@@ -138,3 +138,33 @@ class TransferId(Id):
 
     __slots__ = ()
     prefix = "trf"
+
+
+class UserId(Id):
+    __slots__ = ()
+    prefix = "usr"
+
+
+class SessionId(Id):
+    __slots__ = ()
+    prefix = "ses"
+
+
+class ChallengeId(Id):
+    __slots__ = ()
+    prefix = "chl"
+
+
+class ExemptionId(Id):
+    __slots__ = ()
+    prefix = "exm"
+
+
+class MessageId(Id):
+    __slots__ = ()
+    prefix = "msg"
+
+
+class CheckId(Id):
+    __slots__ = ()
+    prefix = "kyc"

@@ -22,6 +22,7 @@ _READ = frozenset(
         Permission.READ_JOBS,
         Permission.READ_RULES,
         Permission.READ_LEDGER,
+        Permission.MANAGE_SELF,
     }
 )
 
@@ -29,8 +30,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
     Role.DISPATCHER: _READ
     | {Permission.OPEN_ISSUES, Permission.WRITE_CUSTOMERS, Permission.MOVE_MONEY},
-    Role.APPROVER: _READ,
-    Role.REVIEWER: _READ | {Permission.REVIEW_ISSUES},
+    Role.APPROVER: _READ | {Permission.READ_RISK},
+    Role.REVIEWER: _READ
+    | {
+        Permission.REVIEW_ISSUES,
+        Permission.READ_RISK,
+        Permission.SCREEN_NAMES,
+        Permission.MANAGE_RISK,
+    },
     Role.OPERATOR: _READ
     | {
         Permission.OPEN_ISSUES,
@@ -38,6 +45,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.MANAGE_JOBS,
         Permission.MOVE_MONEY,
         Permission.MANAGE_ACCOUNTS,
+        Permission.READ_RISK,
+        Permission.SCREEN_NAMES,
+        Permission.MANAGE_KYC,
     },
     Role.ADMIN: frozenset(Permission),
 }

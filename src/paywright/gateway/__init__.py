@@ -1,0 +1,4 @@
+"""Gateway: how providers are called, and what their answers mean.
+
+Calls   core only
+"""
