@@ -1,22 +1,35 @@
 """Who gets in, how often, and what the answers carry."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
 from litestar.handlers import HTTPRouteHandler
-from tests.builders import TEST_KEY, a_decline
+from tests.builders import TEST_KEY
 
 from paywright.api.app import create_api, create_litestar
 from paywright.api.auth import PUBLIC
+from paywright.cli import prepare
 from paywright.core.actor import Permission
 from paywright.identity.permissions import PERMISSIONS, Role
+from paywright.identity.users import create_user
 from paywright.settings import Settings
 from paywright.wiring import App, build
 
 Client = httpx2.AsyncClient
 ClientOf = Callable[[Role | None], Awaitable[Client]]
-OPEN = {"/health", "/health/ready", "/metrics", "/docs", "/openapi.json", "/problems/{code:str}"}
+OPEN = {
+    "/health",
+    "/health/ready",
+    "/metrics",
+    "/docs",
+    "/openapi.json",
+    "/problems/{code:str}",
+    "/.well-known/jwks.json",
+    "/api/v1/sessions",
+    "/api/v1/sessions/refresh",
+}
 
 
 def test_every_route_names_a_permission(app: App) -> None:
@@ -95,22 +108,54 @@ async def test_an_expired_key_is_refused(api: Client) -> None:
     assert answer.json()["errors"][0]["field"] == "expires_at"
 
 
+def _routes(app: App) -> list[tuple[str, str, str]]:
+    """Method, a path with something in place of each parameter, and the permission it names."""
+    found = []
+    for route in create_litestar(app).routes:
+        for handler in getattr(route, "route_handlers", []):
+            if not isinstance(handler, HTTPRouteHandler):
+                continue
+            path = re.sub(r"\{\w+:\w+\}", "nothing", route.path)
+            methods = set(handler.http_methods) - {"OPTIONS", "HEAD"}
+            found += [(method, path, str(handler.opt.get("permission"))) for method in methods]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("credential", ["key", "session"])
 @pytest.mark.parametrize("role", list(Role))
-async def test_roles_do_what_the_table_says(client_of: ClientOf, role: Role) -> None:
-    client = await client_of(role)
-    attempts = {
-        Permission.READ_ISSUES: client.get("/api/v1/issues"),
-        Permission.OPEN_ISSUES: client.post(
-            "/api/v1/issues", json=a_decline(), headers={"Idempotency-Key": "k"}
-        ),
-        Permission.READ_KEYS: client.get("/api/v1/keys"),
-        Permission.MANAGE_JOBS: client.post("/api/v1/jobs/dead/requeue", json={}),
-        Permission.READ_RULES: client.get("/api/v1/rules/issues"),
-        Permission.MANAGE_RULES: client.post("/api/v1/rules/issues", json={"source": "x"}),
-    }
-    for permission, attempt in attempts.items():
-        answer = await attempt
-        assert (answer.status_code != 403) == (permission in PERMISSIONS[role]), permission
+async def test_every_role_on_every_route(
+    app: App, client_of: ClientOf, role: Role, credential: str
+) -> None:
+    client = await client_of(role if credential == "key" else None)
+    if credential == "session":
+        body = {"email": f"{role}@example.com", "password": "three grey herons wade"}
+        await create_user(
+            app.db, app.identity, prepare.system_cause(), name="Test", role=role, **body
+        )
+        tokens = (await client.post("/api/v1/sessions", json=body)).json()
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+    tried = 0
+    for method, path, permission in _routes(app):
+        # Signing out works; and then nobody is left to try the others.
+        if permission == PUBLIC or (method, path) == ("DELETE", "/api/v1/sessions/current"):
+            continue
+        answer = await client.request(method, path, json={"matrix": 1})
+        refused = answer.status_code == 403 and answer.json().get("permission") == permission
+        allowed = Permission(permission) in PERMISSIONS[role]
+        assert refused != allowed, f"{method} {path}: {answer.status_code} {answer.text}"
+        assert answer.status_code not in (401, 500), f"{method} {path}: {answer.text}"
+        tried += 1
+    assert tried > 40
+
+
+async def test_without_a_credential_every_route_is_closed(app: App, client_of: ClientOf) -> None:
+    client = await client_of(None)
+    for method, path, permission in _routes(app):
+        if permission == PUBLIC:
+            continue
+        answer = await client.request(method, path, json={})
+        assert answer.status_code == 401, f"{method} {path}: {answer.status_code}"
+        assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 async def test_other_sites_may_not_ask(api: Client) -> None:

@@ -10,25 +10,26 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Scope
 
-from paywright.api.limits import RateLimiter
-from paywright.core.actor import Actor, Permission
+from paywright.core.actor import ANONYMOUS, Actor, Permission
 from paywright.core.cause import Cause
 from paywright.core.errors import Forbidden, Problem, TooMany
+from paywright.db.listen import Listener
 from paywright.db.pool import Database
-from paywright.identity.authenticate import authenticate_key
+from paywright.identity.authenticate import authenticate
+from paywright.identity.parts import Parts
+from paywright.identity.revoked import CHANNEL, EVERYTHING
+from paywright.identity.trusted import Trusted
 from paywright.telemetry import metrics
+from paywright.throttle.limiter import Limiter
 
-PUBLIC = "public"  # what `opt["permission"]` says of a route that needs no key
-
-# How long a key that was revoked in another process may still be accepted in this one.
-_TRUSTED_S = 5.0
-_TRUSTED_MAX = 10_000
+PUBLIC = "public"  # what `opt["permission"]` says of a route that needs no credential
+_COUNTED = ("/api/", "/.well-known/")
 
 
 class RateLimited(TooMany):
     """Too many requests.
 
-    Wait for the seconds in `Retry-After`. The limit counts by API key and by address.
+    Wait for the seconds in `Retry-After`. The limit counts by caller and by address.
     """
 
 
@@ -43,51 +44,74 @@ class OptionsRefused(Problem):
 
 
 class Doorkeeper:
-    """Knows callers again for a few seconds, and how often each has come."""
+    """Knows callers again until they are revoked, and how often each has come.
 
-    def __init__(self, db: Database, *, limit: int, window_s: float) -> None:
+    While it hears of every revocation, in whatever process (`listener`), a caller who was verified
+    once is not looked up again. While it does not, each request asks the database.
+    """
+
+    def __init__(
+        self, db: Database, parts: Parts, limiter: Limiter, *, limit: int, window_s: float
+    ) -> None:
         self._db = db
-        self._trusted: dict[bytes, tuple[Actor, float]] = {}
-        self.limiter = RateLimiter(limit=limit, window_s=window_s)
+        self._parts = parts
+        self._limiter = limiter
+        self._limit = limit
+        self._window_s = window_s
+        self._trusted = Trusted()
+        self.listener = Listener(
+            db, CHANNEL, on_message=self.forget, on_start=self._trusted.forget_all
+        )
 
-    async def actor_of(self, secret: str | None) -> Actor:
-        """Raises KeyInvalid."""
+    async def actor_of(self, credential: str | None) -> Actor:
+        """Raises KeyInvalid, TokenInvalid, NoRole, IssuerUnavailable."""
         # A digest, so that no secret stays in memory longer than its request.
-        digest = hashlib.blake2b((secret or "").encode("utf-8", "replace"), digest_size=16).digest()
+        digest = hashlib.blake2b(
+            (credential or "").encode("utf-8", "replace"), digest_size=16
+        ).digest()
         now = time.monotonic()
-        if (known := self._trusted.get(digest)) is not None and now < known[1]:
-            return known[0]
-        actor = await authenticate_key(self._db, secret, at=datetime.now(UTC))
-        if len(self._trusted) >= _TRUSTED_MAX:
-            self._trusted.clear()
-        self._trusted[digest] = (actor, now + _TRUSTED_S)
-        return actor
+        if self.listener.is_alive(now):
+            known = self._trusted.find(digest, now=now)
+            if known is not None:
+                return known
+        generation = self._trusted.generation
+        at = datetime.now(UTC)
+        caller = await authenticate(self._db, self._parts, credential, at=at)
+        self._trusted.keep(digest, caller, generation=generation, at=at, now=now)
+        return caller.actor
 
-    async def admit(self, scope: Scope, secret: str | None, permission: Permission) -> Actor:
+    async def admit(self, scope: Scope, credential: str | None, permission: Permission) -> Actor:
         """Who is calling, if it may do this, and has not called too often.
 
-        Raises RateLimited, KeyInvalid, PermissionMissing.
+        Raises RateLimited, PermissionMissing, and what `actor_of` does.
         """
-        client = scope["client"]
-        if self.limiter.limit:
-            self.count(scope, f"ip:{client[0] if client else ''}")
-        actor = await self.actor_of(secret)
-        if self.limiter.limit:
-            self.count(scope, f"key:{actor.id}")
+        await self.count_address(scope)
+        actor = await self.actor_of(credential)
+        if self._limit:
+            await self._count(scope, f"key:{actor.id}")
         actor.require(permission)
         return actor
 
-    def forget(self) -> None:
-        """Trust nobody any more: a key was revoked."""
-        self._trusted.clear()
+    async def count_address(self, scope: Scope) -> None:
+        """Count a request of an address. Raises RateLimited."""
+        if self._limit:
+            client = scope["client"]
+            await self._count(scope, f"ip:{client[0] if client else ''}")
 
-    def count(self, scope: Scope, key: str) -> None:
-        """Raise RateLimited when `key` has used its share up."""
-        allowance = self.limiter.take(key, now=time.monotonic())
-        if allowance is None:
-            return
+    def forget(self, subject: str) -> None:
+        """Trust a key, a session or a user no more."""
+        if subject == EVERYTHING:
+            self._trusted.forget_all()
+        else:
+            self._trusted.forget(subject)
+
+    async def _count(self, scope: Scope, name: str) -> None:
+        """Raise RateLimited when `name` has used its share up."""
+        allowance = await self._limiter.take(
+            name, limit=self._limit, window_s=self._window_s, now=time.monotonic()
+        )
         headers = {
-            "RateLimit-Limit": str(self.limiter.limit),
+            "RateLimit-Limit": str(self._limit),
             "RateLimit-Remaining": str(allowance.remaining),
             "RateLimit-Reset": str(math.ceil(allowance.reset_s)),
         }
@@ -96,8 +120,7 @@ class Doorkeeper:
             metrics.count_rate_limited()
             retry = str(math.ceil(allowance.retry_after_s))
             raise RateLimited(
-                f"{self.limiter.limit} requests in {self.limiter.window_s:g} s",
-                headers={"Retry-After": retry},
+                f"{self._limit} requests in {self._window_s:g} s", headers={"Retry-After": retry}
             )
 
 
@@ -110,10 +133,14 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         raise RouteClosed
     doorkeeper: Doorkeeper = connection.app.state.doorkeeper
     if wanted == PUBLIC:
+        # Not probes, and not the pages: these are never starved by somebody else's haste.
+        if connection.scope["path"].startswith(_COUNTED):
+            await doorkeeper.count_address(connection.scope)
+        connection.scope["state"]["actor"] = ANONYMOUS
         return
     headers = connection.headers
-    secret = secret_of(headers.get("authorization"), headers.get("x-api-key"))
-    actor = await doorkeeper.admit(connection.scope, secret, Permission(wanted))
+    credential = secret_of(headers.get("authorization"), headers.get("x-api-key"))
+    actor = await doorkeeper.admit(connection.scope, credential, Permission(wanted))
     connection.scope["state"]["actor"] = actor
 
 

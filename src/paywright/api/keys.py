@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from paywright.api.auth import Doorkeeper
 from paywright.api.problems import InvalidRequest
-from paywright.api.requests import Name, read_body, read_id
+from paywright.api.requests import Name, in_our_time, read_body, read_id
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
 from paywright.core.ids import KeyId
@@ -21,8 +21,11 @@ from paywright.wiring import App
 
 
 class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`scopes`: what the key may do of all that its role may; empty: all of it."""
+
     name: Name
     role: Role
+    scopes: Sequence[Permission] = ()
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
@@ -30,6 +33,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     role: Role
+    scopes: Sequence[Permission]
     created_by: str
     created_at: datetime
     expires_at: datetime | None
@@ -41,6 +45,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
             id=str(key.id),
             name=key.name,
             role=key.role,
+            scopes=sorted(key.scopes),
             created_by=key.created_by,
             created_at=key.created_at,
             expires_at=key.expires_at,
@@ -69,10 +74,18 @@ async def get_keys(app: App, cause: Cause) -> KeyList:
 async def post_key(request: Request[Any, Any, Any], app: App, cause: Cause) -> NewKey:
     """Create an API key. Not repeatable: each request makes another key."""
     body: KeyRequest = await read_body(request, KeyRequest)
-    if body.expires_at is not None and body.expires_at <= cause.at:
-        raise InvalidRequest.field("expires_at", "is in the past")
+    expires_at = None
+    if body.expires_at is not None:
+        expires_at = in_our_time("expires_at", body.expires_at)
+        if expires_at <= cause.at:
+            raise InvalidRequest.field("expires_at", "is in the past")
     key, secret = await create_key(
-        app.db, cause, name=body.name, role=body.role, expires_at=body.expires_at
+        app.db,
+        cause,
+        name=body.name,
+        role=body.role,
+        scopes=frozenset(body.scopes),
+        expires_at=expires_at,
     )
     return NewKey(KeyView.of(key), secret)
 
@@ -81,11 +94,11 @@ async def post_key(request: Request[Any, Any, Any], app: App, cause: Cause) -> N
 async def delete_key(
     request: Request[Any, Any, Any], app: App, cause: Cause, key_id: str
 ) -> KeyView:
-    """Revoke an API key. It is refused here at once, in other processes within 5 seconds."""
+    """Revoke an API key. It is refused in every process at once."""
     parsed = read_id(KeyId, key_id, field="key_id")
     key = await revoke_key(app.db, cause, key_id=parsed)
     doorkeeper: Doorkeeper = request.app.state.doorkeeper
-    doorkeeper.forget()
+    doorkeeper.forget(str(parsed))
     return KeyView.of(key)
 
 

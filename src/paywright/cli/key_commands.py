@@ -10,10 +10,13 @@ from cyclopts import Parameter
 from paywright.cli.console import CommandFailed, out, print_json, print_table
 from paywright.cli.prepare import system_cause
 from paywright.cli.session import Json, with_app
-from paywright.core.ids import KeyId
+from paywright.core.actor import Permission
+from paywright.core.ids import KeyId, UserId
+from paywright.identity.change_user import disable_development_users
 from paywright.identity.manage import create_key, list_keys, revoke_development_keys, revoke_key
-from paywright.identity.model import ApiKey
+from paywright.identity.model import ApiKey, SigningKey
 from paywright.identity.permissions import Role
+from paywright.identity.signing import rotate_signing_key
 from paywright.wiring import App
 
 cli = Cli(help="Create, list and revoke API keys.")
@@ -24,6 +27,10 @@ def create(
     name: str,
     *,
     role: Role,
+    scope: Annotated[
+        list[str] | None,
+        Parameter(help="One permission of the role, issues:read. May be given again.", negative=()),
+    ] = None,
     days: Annotated[int | None, Parameter(help="Days until it expires.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +39,14 @@ def create(
     async def main(app: App) -> tuple[ApiKey, str]:
         cause = system_cause()
         expires_at = None if days is None else cause.at + timedelta(days=days)
-        return await create_key(app.db, cause, name=name, role=role, expires_at=expires_at)
+        return await create_key(
+            app.db,
+            cause,
+            name=name,
+            role=role,
+            scopes=_permissions(scope or []),
+            expires_at=expires_at,
+        )
 
     key, secret = with_app(main)
     if as_json:
@@ -52,13 +66,15 @@ def list_all(*, as_json: Json = False) -> None:
     if as_json:
         print_json([_plain(key) for key in keys])
         return
-    rows = [[str(k.id), k.name, k.role, f"{k.created_at:%Y-%m-%d}", _state(k)] for k in keys]
-    print_table("", ["Key", "Name", "Role", "Created", "State"], rows)
+    rows = [
+        [str(k.id), k.name, k.role, _scopes(k), f"{k.created_at:%Y-%m-%d}", _state(k)] for k in keys
+    ]
+    print_table("", ["Key", "Name", "Role", "Scopes", "Created", "State"], rows)
 
 
 @cli.command
 def revoke(key_id: str, *, as_json: Json = False) -> None:
-    """Revoke an API key. Running processes refuse it within 5 seconds."""
+    """Revoke an API key. Running processes refuse it at once."""
 
     async def main(app: App) -> ApiKey:
         try:
@@ -76,20 +92,58 @@ def revoke(key_id: str, *, as_json: Json = False) -> None:
 
 @cli.command(name="revoke-development")
 def revoke_development(*, as_json: Json = False) -> None:
-    """Revoke the keys that `paywright up` made for development. Production needs that."""
+    """Revoke the keys, and disable the user, that `paywright up` made for development.
 
-    async def main(app: App) -> list[ApiKey]:
-        return await revoke_development_keys(app.db, system_cause())
+    Production needs that.
+    """
 
-    keys = with_app(main)
+    async def main(app: App) -> tuple[list[ApiKey], list[UserId]]:
+        keys = await revoke_development_keys(app.db, system_cause())
+        return keys, await disable_development_users(app.db, app.identity, system_cause())
+
+    keys, users = with_app(main)
     if as_json:
         print_json([_plain(key) for key in keys])
     else:
-        out.print(f"{len(keys)} keys revoked.")
+        out.print(f"{len(keys)} keys revoked, {len(users)} users disabled.")
+
+
+@cli.command(name="rotate-signing")
+def rotate_signing(
+    *,
+    compromised: Annotated[
+        bool, Parameter(negative=(), help="Refuse all tokens that were signed before, at once.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Sign access tokens with a new key. Those of the old one are good until they expire."""
+
+    async def main(app: App) -> SigningKey:
+        return await rotate_signing_key(
+            app.db, app.keys, system_cause(), is_compromised=compromised
+        )
+
+    key = with_app(main)
+    if as_json:
+        print_json({"kid": key.kid, "created_at": key.created_at})
+    else:
+        out.print(f"Access tokens are signed with {key.kid} from now on.")
 
 
 def _plain(key: ApiKey) -> dict[str, object]:
-    return {**msgspec.to_builtins(key), "id": str(key.id)}
+    return {**msgspec.to_builtins(key), "id": str(key.id), "scopes": sorted(key.scopes)}
+
+
+def _permissions(names: list[str]) -> frozenset[Permission]:
+    try:
+        return frozenset(Permission(name) for name in names)
+    except ValueError:
+        known = ", ".join(sorted(Permission))
+        raise CommandFailed(f"a scope is one of {known}") from None
+
+
+def _scopes(key: ApiKey) -> str:
+    return ", ".join(sorted(key.scopes)) or "all of the role"
 
 
 def _state(key: ApiKey) -> str:

@@ -39,17 +39,21 @@ class Permission(StrEnum):
 class PermissionMissing(Forbidden):
     """The caller lacks a permission.
 
-    Permissions come with the role of the API key. Ask an administrator for a key of a role
-    that has the permission named in `permission`.
+    Permissions come with the role of the user or of the API key; a key may be narrowed further
+    by its scopes. Ask an administrator for a role that has the permission named in `permission`.
     """
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """A person, an API key or the system itself."""
+    """A person, an API key or the system itself.
+
+    session_id: of a person who signed in here: what signing out ends
+    """
 
     id: str
     permissions: frozenset[Permission]
     name: str = ""
+    session_id: str | None = None
 
     def require(self, permission: Permission) -> None:
         """Raise PermissionMissing unless the actor holds `permission`."""
@@ -57,4 +61,6 @@ class Actor(msgspec.Struct, frozen=True):
             raise PermissionMissing(f"needs {permission}", permission=permission.value)
 
 
+# Whoever has not said who they are.
+ANONYMOUS = Actor(id="anonymous", permissions=frozenset())
 SYSTEM = Actor(id="system", permissions=frozenset(Permission), name="Paywright")

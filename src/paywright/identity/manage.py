@@ -13,8 +13,10 @@ from paywright.db.pool import Database
 from paywright.events import Event, emit
 from paywright.identity import store
 from paywright.identity.authenticate import hash_secret
+from paywright.identity.grant import check_may_grant, check_scopes
 from paywright.identity.model import ApiKey
 from paywright.identity.permissions import Role
+from paywright.identity.revoked import announce
 
 # Who creates the keys that lie in a file beside the data.
 DEVELOPMENT = "development"
@@ -34,6 +36,7 @@ async def create_key(
     *,
     name: str,
     role: Role,
+    scopes: frozenset[Permission] = frozenset(),
     expires_at: datetime | None = None,
     secret: str | None = None,
     created_by: str | None = None,
@@ -41,20 +44,26 @@ async def create_key(
     """A new key and its secret, which is not kept and cannot be shown again.
 
     With a `secret` of the caller's own (development keys) it is idempotent.
+
+    scopes: what it may do of all that the role may; empty: all of it
+    Raises RoleTooPowerful, ScopesTooWide.
     """
     cause.actor.require(Permission.MANAGE_KEYS)
+    check_may_grant(cause.actor, role)
+    check_scopes(role, scopes)
     secret = secret or new_secret()
     key = ApiKey(
         id=KeyId.new(cause.at),
         name=name,
         role=role,
+        scopes=scopes,
         created_by=created_by or cause.actor.id,
         created_at=cause.at,
         expires_at=expires_at,
     )
     async with db.transaction() as tx:
         if await store.insert_key(tx, key, hash_secret(secret)):
-            facts = {"name": name, "role": role.value}
+            facts = {"name": name, "role": role.value, "scopes": sorted(scopes)}
             await emit(tx, cause, Event("key.created", str(key.id), facts))
         else:
             key = await store.key_by_hash(tx, hash_secret(secret)) or key
@@ -62,7 +71,7 @@ async def create_key(
 
 
 async def revoke_key(db: Database, cause: Cause, *, key_id: KeyId) -> ApiKey:
-    """End a key's life. Revoking twice is once."""
+    """End a key's life, in every process at once. Revoking twice is once."""
     cause.actor.require(Permission.MANAGE_KEYS)
     async with db.transaction() as tx:
         key = await store.lock_key(tx, key_id)
@@ -70,6 +79,7 @@ async def revoke_key(db: Database, cause: Cause, *, key_id: KeyId) -> ApiKey:
             raise NoSuchKey(str(key_id))
         if key.revoked_at is None:
             await store.set_revoked(tx, key_id, cause.at)
+            await announce(tx, key_id)
             await emit(tx, cause, Event("key.revoked", str(key_id), {"name": key.name}))
             key = msgspec.structs.replace(key, revoked_at=cause.at)
     return key

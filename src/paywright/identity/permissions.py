@@ -6,6 +6,8 @@ from paywright.core.actor import Permission
 
 
 class Role(StrEnum):
+    """From the least to the most powerful."""
+
     VIEWER = "viewer"
     DISPATCHER = "dispatcher"
     APPROVER = "approver"
