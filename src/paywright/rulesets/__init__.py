@@ -3,6 +3,7 @@
 Owns    rule_sets, rule_set_activations
 Calls   events
 Emits   rule_set.loaded, rule_set.activated
-Always  a set in force compiles, ends every table in a default row and passes its own examples;
-        an error in a rule is an error, never a rule that did not match
+Always  a set in force compiles and passes its own examples; a table of which the first match
+        decides ends in a default row; an error in a rule is an error, never a rule that did not
+        match
 """

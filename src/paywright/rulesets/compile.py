@@ -24,39 +24,23 @@ from paywright.rulesets.document import (
 )
 from paywright.rulesets.report import Report, step
 from paywright.rulesets.schema import Schemas, TableSchema
+from paywright.rulesets.table import CollectedRow, Collection, Hit, Rule, Table
 from paywright.rulesets.template import Template
 
 
-class Hit(msgspec.Struct, frozen=True):
-    """The row that decided. `then` is a Struct of the table's `TableSchema.then`; `reasoning` is
-    its template with the facts filled in, or empty."""
-
-    rule_id: str
-    then: Any
-    reasoning: str
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """An enabled row. `condition` is None in the default row."""
-
-    id: str
-    condition: Condition | None
-    then: Any
-    template: Template | None
-
-
-class Table(msgspec.Struct, frozen=True):
-    environment: Environment
-    rules: tuple[Rule, ...]
-
-
 class RuleSet(msgspec.Struct, frozen=True):
-    """Ready to run, by as many at once as like to."""
+    """Ready to run, by as many at once as like to.
+
+    tables:      of hit policy `first`; collections: of hit policy `collect`
+    data:        by table, the Struct that its schema asks for
+    """
 
     name: str
     version: str
     tables: dict[str, Table]
     thresholds: dict[str, Thresholds]
+    collections: dict[str, Collection] = {}
+    data: dict[str, Any] = {}
 
     def evaluate(self, table: str, facts: Mapping[str, Scalar]) -> Hit:
         """The first row that matches. `facts`: by dotted name, every one that is declared.
@@ -64,17 +48,14 @@ class RuleSet(msgspec.Struct, frozen=True):
         Raises EvaluationFailed when the facts do not fit or a row asked before the hit cannot be
         evaluated; the rows after that one are not consulted.
         """
-        found = self.tables[table]
-        bound = found.environment.bind(facts)
-        for rule in found.rules:
-            try:
-                if rule.condition is not None and not rule.condition.holds(bound):
-                    continue
-            except EvaluationFailed as error:
-                raise EvaluationFailed(str(error), rule=rule.id) from None
-            text = rule.template.render(facts) if rule.template else ""
-            return Hit(rule.id, rule.then, text)
-        raise AssertionError(f"the table {table} has no default row")
+        return self.tables[table].first(facts)
+
+    def collect(self, table: str, facts: Mapping[str, Scalar]) -> list[Hit]:
+        """Every row that matches, in order. `facts`: by dotted name, those that are derived too.
+
+        A row that cannot be evaluated is a hit with a `failure`, so that it hides no other.
+        """
+        return self.collections[table].collect(facts)
 
     def thresholds_for(self, table: str) -> Thresholds | None:
         """What the set says for the table, else for all tables; None when it says nothing."""
@@ -86,7 +67,8 @@ def compile_source(source: str, schemas: Schemas) -> RuleSet:
 
     Raises RuleSetInvalid.
     """
-    return compile_rule_set(parse_document(source), schemas)
+    collecting = {name for name, schema in schemas.items() if schema.collects}
+    return compile_rule_set(parse_document(source, collecting=collecting), schemas)
 
 
 def compile_rule_set(document: Document, schemas: Schemas) -> RuleSet:
@@ -99,8 +81,9 @@ def compile_rule_set(document: Document, schemas: Schemas) -> RuleSet:
         report.add(f"tables.{name}", f"unknown table; known are {known}")
     for name in document.thresholds.keys() - schemas.keys() - {"default"}:
         report.add(f"thresholds.{name}", "unknown table")
-    tables = {
-        name: _compile_table(rows, schemas[name], f"tables.{name}", report)
+    data = _data(document, schemas)
+    rules = {
+        name: _compile_rules(rows, schemas[name], f"tables.{name}", report)
         for name, rows in document.tables.items()
         if name in schemas
     }
@@ -111,16 +94,57 @@ def compile_rule_set(document: Document, schemas: Schemas) -> RuleSet:
         and (facts := _example_facts(example, schemas, f"examples[{i}]", report)) is not None
     ]
     report.refuse()
-    rule_set = RuleSet(document.name, document.version, tables, document.thresholds)
+    rule_set = RuleSet(
+        name=document.name,
+        version=document.version,
+        tables={
+            name: Table(Environment(schemas[name].types()), tuple(found))
+            for name, found in rules.items()
+            if not schemas[name].collects
+        },
+        thresholds=document.thresholds,
+        collections={
+            name: _collection(found, schemas[name].types())
+            for name, found in rules.items()
+            if schemas[name].collects
+        },
+        data=data,
+    )
     for path, example, facts in examples:
-        _run_example(rule_set, example, facts, path, report)
+        schema = schemas[example.table]
+        if schema.collects:
+            _run_collecting(rule_set, schema, example, facts, path, report)
+        else:
+            _run_example(rule_set, example, facts, path, report)
     report.refuse()
     return rule_set
 
 
-def _compile_table(
+def _data(document: Document, schemas: Schemas) -> dict[str, Any]:
+    report = document.report
+    for name in document.data:
+        if name not in schemas or schemas[name].data is None:
+            report.add(f"data.{name}", "no table of this name takes data")
+    return {
+        name: read_struct(schema.data, document.data.get(name, {}), f"data.{name}", report)
+        for name, schema in schemas.items()
+        if schema.data is not None
+    }
+
+
+def _collection(rules: list[Rule], types: Mapping[str, type[Scalar]]) -> Collection:
+    return Collection(
+        tuple(
+            CollectedRow(rule, rule.condition.expression, types)
+            for rule in rules
+            if rule.condition is not None
+        )
+    )
+
+
+def _compile_rules(
     rows: tuple[Row | None, ...], schema: TableSchema, path: str, report: Report
-) -> Table:
+) -> list[Rule]:
     environment = Environment(schema.types())
     rules = []
     for i, row in enumerate(rows):
@@ -129,7 +153,7 @@ def _compile_table(
         rule = _compile_row(row, schema, environment, f"{path}[{i}]", report)
         if row.enabled:
             rules.append(rule)
-    return Table(environment, tuple(rules))
+    return rules
 
 
 def _compile_row(
@@ -190,6 +214,8 @@ def _example_facts(
         else:
             facts[name] = value
     known = {"rule"} | {field.encode_name for field in msgspec.structs.fields(schema.then)}
+    if schema.collects:
+        known = {"rules", "total"} if schema.total else {"rules"}
     for key in example.expect.keys() - known:
         report.add(f"{path}.expect.{key}", f"unknown; known are {', '.join(sorted(known))}")
     return facts if len(report) == before else None
@@ -218,3 +244,28 @@ def _run_example(
                 f"{path}.expect.{key}",
                 f"expected {expected}, got {got[key]} (rule {hit.rule_id})",
             )
+
+
+def _run_collecting(
+    rule_set: RuleSet,
+    schema: TableSchema,
+    example: Example,
+    facts: dict[str, Scalar],
+    path: str,
+    report: Report,
+) -> None:
+    """`expect` has the ids of all rows that match, in order, their total, or both."""
+    if schema.derive is not None:
+        facts = facts | schema.derive(rule_set.data.get(example.table), facts)
+    hits = rule_set.collect(example.table, facts)
+    for hit in hits:
+        if hit.failure:
+            report.add(path, f"the rule {hit.rule_id} cannot be evaluated: {hit.failure}")
+    got: dict[str, Any] = {"rules": [hit.rule_id for hit in hits]}
+    if schema.total is not None:
+        got["total"] = sum(getattr(hit.then, schema.total) for hit in hits)
+    for key, expected in example.expect.items():
+        if got[key] != expected:
+            which = ", ".join(got["rules"]) or "none"
+            message = f"expected {expected}, got {got[key]} (rules that match: {which})"
+            report.add(f"{path}.expect.{key}", message)

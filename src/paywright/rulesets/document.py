@@ -14,9 +14,14 @@ examples:                               # checked at every load
   - table: refund_request
     facts: {details: {days_since_purchase: 30}}
     expect: {rule: within-return-window}
+
+In a table that collects, every row that matches counts and has a `when`; its examples expect
+`rules`, the ids of all that match, in order, or `total`, their sum. `data: {TABLE: {...}}` holds
+what else a table needs.
 """
 
 import hashlib
+from collections.abc import Container
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -54,7 +59,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit test. `facts` may be nested; `expect` names the rule, fields of `then`, or both."""
+    """A unit test. `facts` may be nested; `expect` names the rule, fields of `then`, or both; the
+    rules and the total where they are collected."""
 
     table: str
     expect: Annotated[dict[str, Any], Meta(min_length=1)]
@@ -77,6 +83,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, tuple[Row | None, ...]]
     examples: tuple[Example | None, ...]
     report: Report
+    data: dict[str, Any] = {}  # by table
 
 
 class _Top(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,10 +92,13 @@ class _Top(msgspec.Struct, frozen=True, kw_only=True):
     description: Annotated[str, Meta(max_length=2000)] = ""
     thresholds: dict[str, Any] = {}
     examples: list[Any] = []
+    data: dict[str, Any] = {}
 
 
-def parse_document(source: str) -> Document:
+def parse_document(source: str, *, collecting: Container[str] = ()) -> Document:
     """Raises RuleSetInvalid when the source is not YAML of this shape.
+
+    collecting: the tables of which every row that matches counts
 
     What is wrong inside of rows is left in `report`, for the compiler to add to.
     """
@@ -108,12 +118,16 @@ def parse_document(source: str) -> Document:
         source=source,
         description=top.description,
         thresholds={name: value for name, value in thresholds.items() if value is not None},
-        tables={name: _rows(rows, f"tables.{name}", report) for name, rows in top.tables.items()},
+        tables={
+            name: _rows(rows, f"tables.{name}", report, collects=name in collecting)
+            for name, rows in top.tables.items()
+        },
         examples=tuple(
             read_struct(Example, value, f"examples[{i}]", report)
             for i, value in enumerate(top.examples)
         ),
         report=report,
+        data=top.data,
     )
 
 
@@ -150,20 +164,29 @@ def _convert(value: object, type_: Any, path: str, report: Report) -> Any:
         return None
 
 
-def _rows(values: list[Any], path: str, report: Report) -> tuple[Row | None, ...]:
+def _rows(
+    values: list[Any], path: str, report: Report, *, collects: bool
+) -> tuple[Row | None, ...]:
     rows = tuple(read_struct(Row, value, f"{path}[{i}]", report) for i, value in enumerate(values))
     seen: set[str] = set()
     for i, row in enumerate(rows):
         if row is None:
             continue
-        here, is_last = f"{path}[{i}]", i == len(rows) - 1
+        here = f"{path}[{i}]"
         if row.id in seen:
             report.add(f"{here}.id", f"another row of the table is called {row.id}")
         seen.add(row.id)
-        if row.when is None and not is_last:
-            report.add(here, "no `when`: the rows after it could never be reached")
-        if is_last and row.when is not None:
-            report.add(f"{here}.when", "the last row is the default and must have no `when`")
-        if is_last and not row.enabled:
-            report.add(f"{here}.enabled", "the default row cannot be disabled")
+        if not collects:
+            _check_default(row, here, report, is_last=i == len(rows) - 1)
+        elif row.when is None:
+            report.add(here, "no `when`: the row would always match")
     return rows
+
+
+def _check_default(row: Row, path: str, report: Report, *, is_last: bool) -> None:
+    if row.when is None and not is_last:
+        report.add(path, "no `when`: the rows after it could never be reached")
+    if is_last and row.when is not None:
+        report.add(f"{path}.when", "the last row is the default and must have no `when`")
+    if is_last and not row.enabled:
+        report.add(f"{path}.enabled", "the default row cannot be disabled")

@@ -1,6 +1,7 @@
 """What a slice says about its tables: the facts that rules may ask about, the answers they give."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -24,11 +25,20 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True):
     variables: by dotted name
     then:      the Struct that each row's `then` must be
     template:  the field of `then` that is a text with placeholders, if any
+    collects:  every row that matches counts, and there is no default row; else the first decides
+    total:     where rows are collected, the number in `then` of which examples may name the sum
+    data:      the Struct that `data.TABLE` of the document must be, if there is any
+    derive:    facts that follow from the data and other facts, for examples; whoever collects
+               derives them for itself
     """
 
     variables: Mapping[str, Variable]
     then: type[msgspec.Struct]
     template: str | None = None
+    collects: bool = False
+    total: str | None = None
+    data: type[msgspec.Struct] | None = None
+    derive: Callable[[Any, Mapping[str, Scalar]], dict[str, Scalar]] | None = None
 
     def defaults(self) -> dict[str, Scalar]:
         return {name: variable.default for name, variable in self.variables.items()}
