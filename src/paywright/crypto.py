@@ -27,6 +27,7 @@ _KEY_HEX = re.compile(r"[0-9a-fA-F]{64}")
 # Written and derived once; changing either makes every stored token unreadable.
 _ENCRYPTION_INFO = b"paywright v1 field encryption"
 _INDEX_INFO = b"paywright v1 blind index"
+_HASH_INFO = b"paywright v1 keyed hash"
 
 
 class DecryptionFailed(Exception):
@@ -57,6 +58,7 @@ class KeyRing:
         # Kept, since setting up a cipher costs as much as encrypting a name.
         self._ciphers = {i: AESGCM(_derive(key, _ENCRYPTION_INFO)) for i, key in keys.items()}
         self._index_keys = {i: _derive(key, _INDEX_INFO) for i, key in keys.items()}
+        self._hash_keys = {i: _derive(key, _HASH_INFO) for i, key in keys.items()}
         self._header = _header_of(current)
 
     @classmethod
@@ -116,6 +118,28 @@ class KeyRing:
         """
         others = [key for key_id, key in self._index_keys.items() if key_id != self.current]
         return [_index(key, value, field) for key in (self._index_keys[self.current], *others)]
+
+    def keyed_hash(self, value: str, *, context: str) -> bytes:
+        """A token that `is_hash_of` knows the value by, and nobody else learns it from.
+
+        HMAC-SHA256 under the current key: for what has so few values that a plain hash could be
+        tried out, as a code of six digits. Taken as it is, not normalised.
+
+        context: where the value belongs; the token is good for nothing else
+        """
+        return self._header + _keyed(self._hash_keys[self.current], value, context)
+
+    def is_hash_of(self, token: bytes, value: str, *, context: str) -> bool:
+        """Whether `keyed_hash` made the token of this value. Takes as long for any value.
+
+        False, too, when its key is not in the ring any more. Raises DecryptionFailed for what is
+        no token.
+        """
+        key_id = key_id_of(token)
+        key = self._hash_keys.get(key_id)
+        if key is None:
+            return False
+        return hmac.compare_digest(token[2 + len(key_id) :], _keyed(key, value, context))
 
 
 def key_id_of(token: bytes) -> str:
@@ -196,6 +220,11 @@ def _header_of(key_id: str) -> bytes:
 
 def _derive(key: bytes, info: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(key)
+
+
+def _keyed(key: bytes, value: str, context: str) -> bytes:
+    name = context.encode()
+    return hmac.digest(key, len(name).to_bytes(4, "big") + name + value.encode(), "sha256")
 
 
 def _index(key: bytes, value: str, field: str) -> bytes:
