@@ -18,7 +18,7 @@ from paywright.api import holds, transfers
 from paywright.api.app import create_api, create_litestar
 from paywright.api.edge import Edge
 from paywright.api.hot import Desk, HotRoutes
-from paywright.api.movement_views import RENDER
+from paywright.api.movement_answers import RENDER
 from paywright.batching import Coalescer
 from paywright.cli import prepare
 from paywright.identity.manage import create_key

@@ -14,11 +14,12 @@ import msgspec
 from tests.faults.stage import Stage
 from tests.processes import Process, until
 
-from paywright.api.movement_views import RENDER
+from paywright.api.movement_answers import RENDER
 from paywright.core.ids import AccountId, TransferId
 from paywright.db.pool import Database
 from paywright.idempotency import Answer
 from paywright.identity.permissions import Role
+from paywright.ledger.model import HOUSE
 from paywright.payments.recipes import made_again
 
 _PAUSE_S = 0.05  # before the same request is sent again
@@ -67,7 +68,7 @@ class Tellers:
 
     async def open(self, currency: str = "EUR", **fields: Any) -> str:
         """An account, once it is open for sure."""
-        body = {"owner": "fault", "currency": currency, "kind": "liability"} | fields
+        body = {"owner": HOUSE, "currency": currency, "kind": "liability"} | fields
         key = f"account-{next(self._numbers):06}"
         while True:
             answer = await self.ask_once(Sent("/api/v1/accounts", body), key)

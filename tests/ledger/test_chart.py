@@ -11,8 +11,8 @@ from paywright.db.pool import Database
 from paywright.events import history
 from paywright.identity.permissions import Role
 from paywright.ledger import accounts_store
-from paywright.ledger.chart import OWNER, ROWS, chart, ensure_chart
-from paywright.ledger.model import AccountKind
+from paywright.ledger.chart import ROWS, chart, ensure_chart
+from paywright.ledger.model import HOUSE, AccountKind
 
 
 def test_a_chart_has_each_account_of_each_currency_once() -> None:
@@ -58,13 +58,13 @@ async def test_a_chart_is_opened_once(db: Database) -> None:
         ids = await accounts_store.ids_by_code(tx, ["vendors:payable:EUR"])
         (account,) = (await accounts_store.select(tx, list(ids.values()))).values()
         (event,) = await history(tx, str(account.id))
-    assert (account.owner, account.kind) == (OWNER, AccountKind.LIABILITY)
+    assert (account.owner, account.kind) == (HOUSE, AccountKind.LIABILITY)
     assert not account.may_go_negative
     assert event.type == "account.opened"
 
 
 async def test_an_account_that_is_there_otherwise_is_left_alone_and_named(db: Database) -> None:
-    before = await opened(db, code="suspense:EUR", kind=AccountKind.ASSET, owner=OWNER)
+    before = await opened(db, code="suspense:EUR", kind=AccountKind.ASSET, owner=HOUSE)
     found = await ensure_chart(db, a_cause(), accounts=chart(["EUR"]))
     assert found.differ == {"suspense:EUR": ["kind", "may_go_negative"]}
     assert "suspense:EUR" not in [*found.opened, *found.kept]

@@ -13,7 +13,7 @@ import pytest
 from tests.builders import NOON, a_cause
 from tests.ledger.building import a_hold, a_post, an_account, an_answer, moved, opened
 
-from paywright.api.movement_views import RENDER
+from paywright.api.movement_answers import RENDER
 from paywright.batching import Coalescer
 from paywright.core.actor import PermissionMissing
 from paywright.core.errors import Problem
@@ -25,7 +25,8 @@ from paywright.identity.permissions import Role
 from paywright.ledger import accounts_store, refusals
 from paywright.ledger.model import Account, AccountKind, Instruction, TransferKind
 from paywright.ledger.status import freeze_account
-from paywright.payments.move import Render, move_money
+from paywright.payments.answering import Render
+from paywright.payments.move import move_money
 from paywright.payments.orders import (
     Answered,
     Element,
@@ -639,7 +640,7 @@ def _fails_for(amount_minor: int) -> Render:
             raise RuntimeError("cannot be told")
         return RENDER.happened(receipt)
 
-    return Render(happened, RENDER.refused, RENDER.whole)
+    return msgspec.structs.replace(RENDER, happened=happened)
 
 
 async def test_a_poisoned_order_fails_alone(db: Database, books: Books) -> None:

@@ -15,7 +15,10 @@ from paywright.core.errors import Problem
 from paywright.core.ids import AccountId, TransferId
 from paywright.core.money import MINOR_MAX, Money
 from paywright.ledger.model import Instruction, TransferKind
+from paywright.payments.beneficiary import Beneficiary, checked
 from paywright.payments.orders import BATCH_MAX, Element, Order, batch_claim_of, claim_of
+
+DEFAULT_BANK = "partner_bank"
 
 IdText = Annotated[str, Meta(max_length=64)]
 Amount = Annotated[
@@ -28,11 +31,23 @@ Description = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
 Lifetime = Annotated[int, Meta(description="Seconds after which a hold releases itself.")]
 
 
-class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class BeneficiaryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who is paid at another bank: an `iban`, or an `account_number` with the `bic` of its bank.
+    `bank`: which of our partner banks sends the money."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=140, pattern=NO_NUL)]
+    iban: Annotated[str, Meta(max_length=64)] | None = None
+    account_number: Annotated[str, Meta(max_length=64)] | None = None
+    bic: Annotated[str, Meta(max_length=16)] | None = None
+    country: Annotated[str, Meta(max_length=2)] | None = None
+    bank: Annotated[str, Meta(min_length=1, max_length=24)] = DEFAULT_BANK
+
+
+class MoveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Exactly one of `amount_minor` and `amount`."""
 
     debit_account_id: IdText
-    credit_account_id: IdText
+    credit_account_id: IdText | None = None
     currency: Currency
     amount_minor: AmountMinor | None = None
     amount: Amount | None = None
@@ -40,7 +55,15 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     idempotency_key: IdempotencyKey | None = None
 
 
-class HoldRequest(TransferRequest, frozen=True, kw_only=True):
+class TransferRequest(MoveRequest, frozen=True, kw_only=True):
+    """Exactly one of `amount_minor` and `amount`, and one of `credit_account_id` and `beneficiary`.
+    `otp`: the one-time code, when the same request before was answered with `requires_otp`."""
+
+    beneficiary: BeneficiaryRequest | None = None
+    otp: Annotated[str, Meta(max_length=10_000)] | None = None
+
+
+class HoldRequest(MoveRequest, frozen=True, kw_only=True):
     """The same as a transfer; the money waits until the hold is posted or released."""
 
     expires_in_s: Lifetime | None = None
@@ -93,7 +116,15 @@ _account_id = lru_cache(100_000)(AccountId.parse)
 
 
 def transfer_order(cause: Cause, body: TransferRequest, *, key: str) -> Order:
-    return _single(cause, _moving(cause, TransferKind.POST, body), key)
+    """Raises the problem of one that makes no sense."""
+    asked = body.beneficiary
+    if asked is None:
+        return _single(cause, _moving(cause, TransferKind.POST, body), key, otp=body.otp)
+    if body.credit_account_id is not None:
+        raise InvalidRequest.field("beneficiary", "give either credit_account_id or beneficiary")
+    payee = checked(msgspec.convert(asked, Beneficiary, from_attributes=True))
+    element = _moving(cause, TransferKind.HOLD, body, leaves=True)
+    return _single(cause, element, key, payee=payee, otp=body.otp)
 
 
 def hold_order(cause: Cause, body: HoldRequest, *, key: str) -> Order:
@@ -126,12 +157,20 @@ def batch_order(cause: Cause, body: BatchRequest, *, key: str | None) -> Order:
     return Order(cause=cause, elements=elements, claim=claim, is_batch=True)
 
 
-def _single(cause: Cause, element: Element, key: str) -> Order:
+def _single(
+    cause: Cause,
+    element: Element,
+    key: str,
+    *,
+    payee: Beneficiary | None = None,
+    otp: str | None = None,
+) -> Order:
     """One that makes no sense is refused here and now. Raises its Problem."""
     if element.problem is not None:
         raise element.problem
-    claim = claim_of(element.instruction, key)
-    return Order(cause=cause, elements=(Element(element.instruction, claim),))
+    claim = claim_of(element.instruction, key, payee)
+    made = Element(element.instruction, claim, payee=payee, otp=otp)
+    return Order(cause=cause, elements=(made,))
 
 
 def _of_batch(cause: Cause, asked: BatchElement) -> Element:
@@ -141,13 +180,16 @@ def _of_batch(cause: Cause, asked: BatchElement) -> Element:
     return _resolving(cause, asked.hold_id or "", asked)
 
 
-def _moving(cause: Cause, kind: TransferKind, asked: TransferRequest | BatchElement) -> Element:
+def _moving(
+    cause: Cause, kind: TransferKind, asked: MoveRequest | BatchElement, *, leaves: bool = False
+) -> Element:
+    """leaves: our books; the account that is credited is found later"""
     problem: Problem | None = None
     debit = credit = None
     amount_minor = asked.amount_minor
     try:
         debit = _account("debit_account_id", asked.debit_account_id)
-        credit = _account("credit_account_id", asked.credit_account_id)
+        credit = None if leaves else _account("credit_account_id", asked.credit_account_id)
         amount_minor = _amount_minor(asked)
     except Problem as found:
         problem = found
@@ -229,7 +271,7 @@ def _account(field: str, text: str | None) -> AccountId:
         raise InvalidRequest.field(field, "is not the id of an account, acc_…") from None
 
 
-def _amount_minor(asked: TransferRequest | BatchElement) -> int | None:
+def _amount_minor(asked: MoveRequest | BatchElement) -> int | None:
     if asked.currency not in EXPONENT:
         raise InvalidRequest.field("currency", f"{asked.currency!r} is not a currency of ISO 4217")
     minor = asked.amount_minor

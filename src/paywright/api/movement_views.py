@@ -6,13 +6,11 @@ from typing import Any
 
 import msgspec
 
-from paywright.api.problems import document
-from paywright.core.errors import Problem
-from paywright.idempotency import Answer
-from paywright.ledger.model import Balances, Hold, Instruction, Transfer, TransferKind
+from paywright.challenges.model import Channel, Method
+from paywright.ledger.model import Balances, Hold, Transfer, TransferKind
+from paywright.payments.beneficiary import Beneficiary, masked
 from paywright.payments.model import PaymentStatus
-from paywright.payments.move import Render
-from paywright.payments.orders import Answered, Element, Order, Receipt
+from paywright.payments.orders import Receipt
 from paywright.payments.views import TransferPayment
 
 
@@ -35,8 +33,31 @@ class BalancesView(msgspec.Struct, frozen=True):
     credit: SideView
 
 
-class TransferView(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="transfer"):
-    """`transfer_id`: the movement in the ledger; none while the transfer has not been made."""
+class BeneficiaryView(msgspec.Struct, frozen=True):
+    """Who is paid at another bank. Of the account only what makes it recognisable."""
+
+    name: str
+    account: str
+    bank: str
+    country: str | None
+
+
+class ChallengeView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the payer is asked for. Send the same request again, with the same key and `otp`."""
+
+    method: Method
+    channel: Channel | None
+    expires_at: datetime
+    tries_left: int
+    resends_left: int
+
+
+class TransferView(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="transfer", omit_defaults=True
+):
+    """`transfer_id`: the movement in the ledger; none while the transfer has not been made.
+    `beneficiary` and `failure_code` stand where there is one, `challenge` in the answer to the
+    request that is to be confirmed."""
 
     id: str
     status: PaymentStatus
@@ -48,6 +69,9 @@ class TransferView(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     created_at: datetime
     transfer_id: str | None
     balances: BalancesView | None
+    beneficiary: BeneficiaryView | None = None
+    failure_code: str | None = None
+    challenge: ChallengeView | None = None
 
 
 class HoldView(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hold"):
@@ -101,12 +125,14 @@ class ResultView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     problem: dict[str, Any] | None = None
 
 
-class BatchView(msgspec.Struct, frozen=True):
-    """Results are in the order of the request."""
+class BatchView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Results are in the order of the request. `waiting`: for a one-time code; send such an
+    element again alone, with its key and `otp`. Left out where there is none."""
 
     succeeded: int
     refused: int
     results: Sequence[ResultView]
+    waiting: int = 0
 
 
 _STATUS = {
@@ -115,9 +141,6 @@ _STATUS = {
     TransferKind.RELEASE_HOLD: "released",
     TransferKind.EXPIRE_HOLD: "expired",
 }
-
-
-_encode = msgspec.json.Encoder().encode
 
 
 def balances(receipt: Receipt) -> BalancesView:
@@ -132,42 +155,6 @@ def _balance(it: Balances) -> BalanceView:
     return BalanceView(it.balance, it.available)
 
 
-_SIDE = (
-    b'{"before":{"balance_minor":%d,"available_minor":%d},'
-    b'"after":{"balance_minor":%d,"available_minor":%d}}'
-)
-_TRANSFER = (
-    b'{"type":"transfer","id":"pay_%s","status":"succeeded","debit_account_id":"%s",'
-    b'"credit_account_id":"%s","amount_minor":%d,"currency":"%s","description":%s,"created_at":%s,'
-    b'"transfer_id":"%s","balances":{"debit":' + _SIDE + b',"credit":' + _SIDE + b"}}"
-)
-
-
-def transfer_text(receipt: Receipt) -> bytes:
-    """`transfer_on_file` as JSON, byte for byte: the hot path has no time for eight objects."""
-    it = receipt.transfer
-    movement = str(it.id).encode()
-    debit, credit = receipt.debit_before, receipt.credit_before
-    return _TRANSFER % (
-        movement[4:],
-        str(it.debit_account_id).encode(),
-        str(it.credit_account_id).encode(),
-        it.amount_minor,
-        it.currency.encode(),
-        b"null" if it.description is None else _encode(it.description),
-        _encode(it.created_at),
-        movement,
-        debit.balance,
-        debit.available,
-        it.debit.balance,
-        it.debit.available,
-        credit.balance,
-        credit.available,
-        it.credit.balance,
-        it.credit.available,
-    )
-
-
 def transfer_on_file(it: TransferPayment) -> TransferView:
     return TransferView(
         id=str(it.id),
@@ -180,7 +167,13 @@ def transfer_on_file(it: TransferPayment) -> TransferView:
         created_at=it.created_at,
         transfer_id=None if it.receipt is None else str(it.receipt.transfer.id),
         balances=None if it.receipt is None else balances(it.receipt),
+        beneficiary=None if it.payee is None else beneficiary(it.payee),
+        failure_code=it.failure_code,
     )
+
+
+def beneficiary(it: Beneficiary) -> BeneficiaryView:
+    return BeneficiaryView(it.name, masked(it.account), it.bank, it.country)
 
 
 def hold_step(receipt: Receipt) -> HoldView:
@@ -215,55 +208,3 @@ def hold_listed(hold: Hold) -> HoldListed:
         expires_at=it.expires_at,
         created_at=it.created_at,
     )
-
-
-def _happened(receipt: Receipt) -> Answer:
-    kind = receipt.transfer.kind
-    if kind is TransferKind.POST:
-        return Answer(201, transfer_text(receipt))
-    return Answer(201 if kind is TransferKind.HOLD else 200, _encode(hold_step(receipt)))
-
-
-def _refused(order: Order, element: Element, problem: Problem) -> Answer:
-    told = document(
-        problem,
-        instance=_path(order, element.instruction),
-        request_id=order.cause.request_id,
-    )
-    return Answer(problem.status, told)
-
-
-_STEPS = {TransferKind.POST_HOLD: "post", TransferKind.RELEASE_HOLD: "release"}
-
-
-def _path(order: Order, asked: Instruction) -> str:
-    if order.is_batch:
-        return "/api/v1/transfers/batch"
-    if asked.kind is TransferKind.POST:
-        return "/api/v1/transfers"
-    step = _STEPS.get(asked.kind)
-    return "/api/v1/holds" if step is None else f"/api/v1/holds/{asked.hold_id}/{step}"
-
-
-def _whole(answers: Sequence[Answered]) -> Answer:
-    """Put together from the answers of its elements, which are JSON already."""
-    results = []
-    succeeded = 0
-    for index, it in enumerate(answers):
-        happened = it.answer.status < 300
-        succeeded += happened
-        results.append(
-            b'{"index":%d,"status":%d,%s"%s":%s}'
-            % (
-                index,
-                it.answer.status,
-                b'"replayed":true,' if it.replayed else b"",
-                b"answer" if happened else b"problem",
-                it.answer.body,
-            )
-        )
-    head = b'{"succeeded":%d,"refused":%d,"results":[' % (succeeded, len(answers) - succeeded)
-    return Answer(200, b"".join((head, b",".join(results), b"]}")))
-
-
-RENDER = Render(_happened, _refused, _whole)

@@ -8,6 +8,7 @@ from litestar.params import Parameter
 
 from paywright.api.answers import respond
 from paywright.api.hot import Desk, HotRoute
+from paywright.api.movement_answers import RENDER
 from paywright.api.movement_requests import (
     BatchRequest,
     TransferRequest,
@@ -15,7 +16,6 @@ from paywright.api.movement_requests import (
     transfer_order,
 )
 from paywright.api.movement_views import (
-    RENDER,
     BatchView,
     TransferPage,
     TransferView,
@@ -27,7 +27,6 @@ from paywright.batching import Coalescer
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
 from paywright.core.ids import AccountId, PaymentId
-from paywright.db.pool import Database
 from paywright.payments.move import move_money
 from paywright.payments.orders import Answered
 from paywright.payments.patience import Patience
@@ -40,10 +39,10 @@ KeyHeader = Annotated[
 ]
 
 
-def open_desk(db: Database) -> Desk:
+def open_desk(app: App) -> Desk:
     """Where movements wait for the next transaction. Batches have a queue of their own: single
     movements do not wait behind a thousand."""
-    work = partial(move_money, db, render=RENDER, patience=Patience())
+    work = partial(move_money, app.db, render=RENDER, patience=Patience(), checks=app.checks)
     return Desk(
         moves=Coalescer(work, name="movements", batch_max=256, linger_s=0.001),
         batches=Coalescer(work, name="movement_batches", batch_max=2, queue_max=64),
@@ -123,7 +122,9 @@ async def get_transfers(
 ) -> TransferPage:
     """List transfers, newest first, of one account or of all."""
     wanted = None if account_id is None else read_id(AccountId, account_id, field="account_id")
-    page = await list_transfers(app.db, cause, account_id=wanted, cursor=cursor, limit=limit)
+    page = await list_transfers(
+        app.db, app.keys, cause, account_id=wanted, cursor=cursor, limit=limit
+    )
     return TransferPage([transfer_on_file(it) for it in page.items], page.next_cursor)
 
 
@@ -133,7 +134,7 @@ async def get_one_transfer(app: App, cause: Cause, transfer_id: str) -> Transfer
     prefix, _, suffix = transfer_id.partition("_")
     text = f"pay_{suffix}" if prefix == "trf" else transfer_id
     payment_id = read_id(PaymentId, text, field="transfer_id")
-    return transfer_on_file(await get_transfer(app.db, cause, payment_id=payment_id))
+    return transfer_on_file(await get_transfer(app.db, app.keys, cause, payment_id=payment_id))
 
 
 ROUTES = [create_transfer, create_transfer_batch, get_transfers, get_one_transfer]

@@ -74,6 +74,11 @@ async def claim_fresh(tx: Tx, claims: Sequence[Claim], *, at: datetime) -> None:
     await store.insert_fresh(tx, claims, at=at)
 
 
+async def amend(tx: Tx, claims: Sequence[Claim]) -> None:
+    """Give keys that are on file another answer: what was waiting has come to its end."""
+    await store.update(tx, claims)
+
+
 async def release(tx: Tx, scope: str, keys: Sequence[str]) -> list[Answer]:
     """Forget keys, so that they can be used anew; the answers that they had."""
     return await store.delete(tx, scope, keys)

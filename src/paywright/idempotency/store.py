@@ -59,6 +59,25 @@ def _row(it: Claim, answer: Answer, stamp: bytes) -> bytes:
     )
 
 
+async def update(tx: Tx, claims: Sequence[Claim]) -> None:
+    """Replace the answers of keys that are on file."""
+    answers = [claim.answer for claim in claims if claim.answer is not None]
+    await tx.execute(
+        """
+        update idempotency_keys as old
+           set status = new.status, body = new.body, is_recipe = new.is_recipe
+          from unnest($1::text[], $2::text[], $3::smallint[], $4::bytea[], $5::boolean[])
+            as new (scope, key, status, body, is_recipe)
+         where old.scope = new.scope and old.key = new.key
+        """,
+        [claim.scope for claim in claims],
+        [claim.key for claim in claims],
+        [answer.status for answer in answers],
+        [answer.body for answer in answers],
+        [answer.is_recipe for answer in answers],
+    )
+
+
 async def select(tx: Tx, claims: Sequence[Claim]) -> dict[tuple[str, str], tuple[bytes, Answer]]:
     """Fingerprint and answer stored under each key, by (scope, key)."""
     rows = await tx.fetch(

@@ -62,4 +62,16 @@ class RefundRequestDetails(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     partial_amount: AmountMinor | None = None
 
 
+class PaymentReviewDetails(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A payment of ours that a person has to look at.
+
+    reason: `declined` for its risk, or `unsettled`: no bank could tell what became of it
+    score:  of the risk assessment, with the rules that fired
+    """
+
+    reason: Literal["declined", "unsettled"]
+    score: int | None = None
+    rules: list[str] = []
+
+
 Details = DeclineDetails | MissedInstallmentDetails | DisputeDetails | RefundRequestDetails

@@ -24,7 +24,9 @@ async def gather_facts(tx: Tx, issues: Sequence[Issue], *, at: datetime) -> list
     records = await evidence_store.customer_records(tx, customer_ids, at=at)
     facts = []
     for issue in issues:
-        customer = known[issue.customer_id]
+        # A payment under review may be of somebody who is no customer on file.
+        nobody = customers.Known(issue.customer_id, "", issue.created_at)
+        customer = known.get(issue.customer_id, nobody)
         payment_counts = counts.get(issue.customer_id, payments.CustomerCounts(0, 0))
         record = records.get(issue.customer_id, evidence_store.CustomerRecord(0, 0, 1))
         own_dispute = 1 if issue.type == "dispute" else 0

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from paywright.issues.decide import decide_issues
 from paywright.issues.fail import fail_issues, requeue_stuck
+from paywright.issues.payment_review import open_payment_review
 from paywright.issues.tasks import DecideIssue
 from paywright.jobs.model import Run
 from paywright.jobs.registry import job, schedule
+from paywright.payments.tasks import ReviewPayment
 from paywright.telemetry import metrics
 
 
@@ -21,6 +23,11 @@ async def run_decide_issues(run: Run, tasks: Sequence[DecideIssue]) -> list[None
     for (type, routing, engine), count in tally.items():
         metrics.count_decision(type=type, routing=routing, engine=engine, count=count)
     return [None] * len(tasks)
+
+
+@job(ReviewPayment)
+async def run_review_payment(run: Run, task: ReviewPayment) -> None:
+    await open_payment_review(run.app.db, run.cause, payment_id=task.payment_id, reason=task.reason)
 
 
 @schedule("requeue_stuck_issues", every=timedelta(minutes=1))

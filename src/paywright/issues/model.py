@@ -14,6 +14,7 @@ class IssueType(StrEnum):
     MISSED_INSTALLMENT = "missed_installment"
     DISPUTE = "dispute"
     REFUND_REQUEST = "refund_request"
+    PAYMENT_REVIEW = "payment_review"  # opened by the system: never decided by a machine
 
 
 class Status(StrEnum):

@@ -82,7 +82,7 @@ async def open_issues(
             outcomes[i] = _outcome(requests, i, answers[i], earlier, refused)
         filed = [(requests[i].cause, issues[i]) for i in fresh if i not in refused]
         if filed:
-            await _file(tx, filed)
+            await file_issues(tx, filed)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -151,7 +151,8 @@ def _issue(request: OpenIssue) -> Issue:
     )
 
 
-async def _file(tx: Tx, opened: Sequence[tuple[Cause, Issue]]) -> None:
+async def file_issues(tx: Tx, opened: Sequence[tuple[Cause, Issue]]) -> None:
+    """Put new issues on file, queue them for a decision, and tell of them."""
     await store.insert_issues(tx, [issue for _, issue in opened])
     await ask_for_decisions(tx, opened)
     await emit_all(tx, [(cause, _opened(issue)) for cause, issue in opened])

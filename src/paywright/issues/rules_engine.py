@@ -103,6 +103,9 @@ def default_source() -> str:
 
 def decide(rule_set: RuleSet, facts: Facts) -> Verdict:
     """What the rules say. When they cannot say, a person has to: `escalate`, at confidence 0."""
+    if facts.type == IssueType.PAYMENT_REVIEW:
+        reason = "Payments that were stopped or lost are for people to decide."
+        return _verdict(rule_set, facts.type, Answer(Action.ESCALATE, 100, reason))
     try:
         hit = rule_set.evaluate(facts.type, variables(facts))
     except EvaluationFailed as error:

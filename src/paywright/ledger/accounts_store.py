@@ -19,7 +19,7 @@ async def lock(tx: Tx, ids: Sequence[AccountId]) -> dict[AccountId, Standing]:
     rows = await tx.fetch(
         """
         select id, currency, kind, moved_at, may_go_negative, status, debits_posted,
-               credits_posted, debits_pending, credits_pending
+               credits_posted, debits_pending, credits_pending, owner
           from accounts
          where id = any($1::uuid[])
          order by id
@@ -36,7 +36,7 @@ async def lock_free(tx: Tx, ids: Sequence[AccountId]) -> dict[AccountId, Standin
     rows = await tx.fetch(
         """
         select id, currency, kind, moved_at, may_go_negative, status, debits_posted,
-               credits_posted, debits_pending, credits_pending
+               credits_posted, debits_pending, credits_pending, owner
           from accounts
          where id = any($1::uuid[])
          order by id
@@ -140,6 +140,7 @@ def _standing(row: Row) -> Standing:
         credits_posted=row[7],
         debits_pending=row[8],
         credits_pending=row[9],
+        owner=row[10],
     )
 
 

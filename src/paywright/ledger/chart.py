@@ -17,10 +17,8 @@ from paywright.core.errors import Invalid
 from paywright.core.ids import AccountId
 from paywright.db.pool import Database
 from paywright.ledger import accounts_store
-from paywright.ledger.model import Account, AccountKind
+from paywright.ledger.model import HOUSE, Account, AccountKind
 from paywright.ledger.open import UnknownCurrency, open_accounts
-
-OWNER = "paywright"
 
 _ASSET, _LIABILITY = AccountKind.ASSET, AccountKind.LIABILITY
 _INCOME, _EXPENSE = AccountKind.INCOME, AccountKind.EXPENSE
@@ -144,7 +142,7 @@ def _account(cause: Cause, wish: ChartAccount) -> Account:
         id=AccountId.new(cause.at),
         code=wish.code,
         name=wish.name,
-        owner=OWNER,
+        owner=HOUSE,
         currency=wish.currency,
         kind=wish.kind,
         may_go_negative=wish.may_go_negative,
@@ -156,7 +154,7 @@ def _account(cause: Cause, wish: ChartAccount) -> Account:
 def _differing(wish: ChartAccount, there: Account) -> list[str]:
     """Which fields matter, and are not as the chart has them. Names are free."""
     wanted = {
-        "owner": OWNER,
+        "owner": HOUSE,
         "currency": wish.currency,
         "kind": wish.kind,
         "may_go_negative": wish.may_go_negative,

@@ -7,6 +7,9 @@ import msgspec
 
 from paywright.core.ids import AccountId, TransferId
 
+# Who owns the accounts of the platform itself.
+HOUSE = "paywright"
+
 
 class AccountKind(StrEnum):
     """What an account stands for, and with it the side on which it grows."""
@@ -55,6 +58,7 @@ class Standing(msgspec.Struct, kw_only=True):
     currency: str
     kind: AccountKind
     moved_at: datetime
+    owner: str = ""
     may_go_negative: bool = False
     status: AccountStatus = AccountStatus.ACTIVE
     debits_posted: int = 0

@@ -177,6 +177,14 @@ def _move(book: Book, item: Instruction) -> Transfer | Problem:
     return _hold(item, debit, credit, amount, now)
 
 
+def objection(book: Book, item: Instruction) -> Problem | None:
+    """What is wrong with a post or a hold however much money there is; None: nothing."""
+    balancing = item.balancing_debit or item.balancing_credit
+    wrong = None if balancing else _malformed(item, item.amount_minor or 0)
+    pair = wrong or _expiry_invalid(item) or _accounts(book, item)
+    return pair if isinstance(pair, Problem) else None
+
+
 def _malformed(item: Instruction, amount: int) -> Problem | None:
     if not 0 < amount <= MINOR_MAX:
         return refusals.AmountInvalid.field("amount_minor", f"must be from 1 to {MINOR_MAX}")
@@ -205,14 +213,20 @@ def _accounts(book: Book, item: Instruction) -> tuple[Standing, Standing] | Prob
 def _hold(
     item: Instruction, debit: Standing, credit: Standing, amount: int, now: datetime
 ) -> Transfer | Problem:
+    if (problem := _expiry_invalid(item)) is not None:
+        return problem
     expires_at = None
     if item.expires_in_s is not None:
-        if not 0 < item.expires_in_s <= EXPIRY_MAX_S:
-            return refusals.ExpiryInvalid.field("expires_in_s", f"must be from 1 to {EXPIRY_MAX_S}")
         expires_at = now + timedelta(seconds=item.expires_in_s)
     debit.debits_pending += amount
     credit.credits_pending += amount
     return _transfer(item, debit, credit, amount, held=amount, now=now, expires_at=expires_at)
+
+
+def _expiry_invalid(item: Instruction) -> Problem | None:
+    if item.expires_in_s is None or 0 < item.expires_in_s <= EXPIRY_MAX_S:
+        return None
+    return refusals.ExpiryInvalid.field("expires_in_s", f"must be from 1 to {EXPIRY_MAX_S}")
 
 
 def _resolve(book: Book, item: Instruction) -> Transfer | Problem:

@@ -11,7 +11,7 @@ import msgspec
 from paywright.core.ids import AccountId, TransferId
 from paywright.db.pool import Database, Row, Tx
 from paywright.ledger import running_store, store, verify_store
-from paywright.ledger.model import Transfer
+from paywright.ledger.model import Transfer, TransferKind
 
 ROWS_MAX = 20  # rows that a check shows, of however many are broken
 SWEEP_PATIENCE = timedelta(seconds=60)  # so long may an expired hold wait for the sweep
@@ -180,3 +180,9 @@ def _sums(row: Row) -> CurrencySums:
         debits_pending=int(row["debits_pending"]),
         credits_pending=int(row["credits_pending"]),
     )
+
+
+async def resolutions(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, TransferKind | None]:
+    """Which of the ids are holds, and what kind of movement resolved each; None: nothing yet."""
+    rows = await verify_store.resolutions(tx, ids)
+    return {row["id"]: None if row["kind"] is None else TransferKind(row["kind"]) for row in rows}

@@ -232,3 +232,17 @@ async def digest(tx: Tx, ids: Sequence[UUID]) -> tuple[int, int]:
         timeout=_PATIENCE_S,
     )
     return (0, 0) if row is None else (row["count"], int(row["digest"]))
+
+
+async def resolutions(tx: Tx, ids: Sequence[UUID]) -> list[Row]:
+    """Of those that are holds: the hold, and the kind of what resolved it, if anything did."""
+    return await tx.fetch(
+        """
+        select hold.id, answer.kind
+          from ledger_transfers as hold
+          left join ledger_transfers as answer on answer.hold_id = hold.id
+         where hold.id = any($1::uuid[]) and hold.kind = 'hold'
+        """,
+        ids,
+        timeout=_PATIENCE_S,
+    )

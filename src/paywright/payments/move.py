@@ -2,38 +2,23 @@
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from paywright.core.errors import Forbidden, Problem
 from paywright.core.ids import AccountId
 from paywright.db.pool import Database, Tx, is_duplicate, is_lock_timeout
-from paywright.events.emit import Event, emit_all
-from paywright.idempotency import Answer, Claim, KeyReused, claim_fresh, recall
+from paywright.idempotency import Answer, KeyReused, amend, claim_fresh, recall
 from paywright.ledger import batch as ledger
 from paywright.ledger.expire import HoldsDue, due, expire
-from paywright.ledger.model import Transfer, TransferKind
 from paywright.ledger.rules import Book
-from paywright.payments import transfers_store
-from paywright.payments.orders import Answered, Element, Order, Receipt, receipt_of
+from paywright.payments import confirm, outside
+from paywright.payments.answering import Render, tell
+from paywright.payments.checks import Checks, Unscreened, load_background, screen_parties
+from paywright.payments.orders import Answered, Order
 from paywright.payments.patience import WAIT_MS, Patience, busy, nobody_waits, touches_busy
-from paywright.payments.pipeline import STEPS, Draft, Facts, admit
-from paywright.payments.recipes import Ingredient, made_again, recipe_of
+from paywright.payments.pipeline import Draft, Facts, admit, carry_out
+from paywright.payments.recipes import made_again
+from paywright.payments.save import save
 
 _TRIES = 10
-
-
-class Render(msgspec.Struct, frozen=True):
-    """How outcomes are told to the caller. Part of the transaction: answers are stored with it.
-
-    happened: of a movement, alone or in a batch. Of the receipt alone: it is told again for a
-              repetition, and must be the same then
-    refused:  of one that was refused
-    whole:    of a batch, from the answers of its elements
-    """
-
-    happened: Callable[[Receipt], Answer]
-    refused: Callable[[Order, Element, Problem], Answer]
-    whole: Callable[[Sequence[Answered]], Answer]
 
 
 async def move_money(
@@ -42,6 +27,7 @@ async def move_money(
     *,
     render: Render,
     patience: Patience | None = None,
+    checks: Checks | None = None,
 ) -> list[Answered | Problem]:
     """Carry out each order, or say why not; one that is refused does not touch the others.
 
@@ -51,12 +37,14 @@ async def move_money(
     (AccountBusy). Safe to repeat.
 
     patience: of this process, kept from batch to batch
+    checks:   what risks are weighed with; None: none are, for movements that are not asked for by
+              anybody outside
     """
     patience = patience or Patience()
     now, left = _apart(orders, range(len(orders)))
     answers: dict[int, Answered | Problem] = {}
     while now:
-        told = await _move_apart(db, [orders[i] for i in now], render, patience)
+        told = await _move_apart(db, [orders[i] for i in now], render, patience, checks)
         answers.update(zip(now, told, strict=True))
         now, left = _apart(orders, left)
     return [answers[i] for i in range(len(orders))]
@@ -78,22 +66,28 @@ def _apart(orders: Sequence[Order], indexes: Sequence[int]) -> tuple[list[int], 
 
 
 async def _move_apart(
-    db: Database, orders: Sequence[Order], render: Render, patience: Patience
+    db: Database,
+    orders: Sequence[Order],
+    render: Render,
+    patience: Patience,
+    checks: Checks | None,
 ) -> list[Answered | Problem]:
     passed_over = patience.has_lost
     for _ in range(_TRIES):
         try:
-            return await _move(db, orders, render, patience, passed_over)
+            return await _move(db, orders, render, patience, passed_over, checks)
         except HoldsDue as found:
             latest = max((order.cause for order in orders), key=lambda cause: cause.at)
             await expire(db, latest, found.ids)
+        except Unscreened as found:
+            await screen_parties(db, found, at=max(order.cause.at for order in orders))
         except Exception as error:
             if is_lock_timeout(error) and passed_over is not nobody_waits:
                 passed_over = nobody_waits  # take what is to be had
             elif not is_duplicate(error):
                 raise
             # Else another process has just answered one of the requests: the next run finds it.
-    raise AssertionError(f"keys or holds changed under us {_TRIES} times")
+    raise AssertionError(f"keys, holds or lists changed under us {_TRIES} times")
 
 
 async def _move(
@@ -102,31 +96,39 @@ async def _move(
     render: Render,
     patience: Patience,
     passed_over: Callable[[AccountId], bool],
+    checks: Checks | None,
 ) -> list[Answered | Problem]:
-    drafts = [Draft(order, element) for order in orders for element in order.elements]
+    drafts = [Draft(order, it, it.instruction) for order in orders for it in order.elements]
     admit(drafts)
     at = max(order.cause.at for order in orders)
     async with db.transaction(wait_ms=WAIT_MS) as tx:
         known = await _recall(tx, orders, drafts, render)
-        asked = [draft.element.instruction for draft in drafts if draft.is_open]
+        await outside.guard_holds(tx, drafts)
+        await outside.find_banks(tx, drafts, checks)
+        asked = [draft.instruction for draft in drafts if draft.is_open]
         book = await ledger.load(tx, asked, passed_over=passed_over) if asked else Book({})
         patience.remember(book.busy, at=at)
         for draft in drafts:
-            if draft.is_open and touches_busy(draft.element.instruction, book):
+            if draft.is_open and touches_busy(draft.instruction, book):
                 known[id(draft.order)] = busy()
         if known:
             drafts = [draft for draft in drafts if id(draft.order) not in known]
-        facts = Facts(book)
-        for step in STEPS:
-            step(drafts, facts)
+        facts = Facts(book, await load_background(tx, checks, drafts, book))
+        # After the payers' profiles, as new challenges are: all lock in one order.
+        held = await confirm.try_codes(tx, checks, drafts, book, at=at)
+        carry_out(drafts, facts)
         refused = [draft.problem for draft in drafts if draft.problem is not None]
         if ids := await due(tx, book, asked, refused, at=at):
             raise HoldsDue(ids)
-        answers, claims = _answer(orders, drafts, known, facts, render)
-        if claims:
-            await claim_fresh(tx, claims, at=at)
-        await _save(tx, facts, [draft for draft in drafts if draft.transfer is not None])
-    return answers
+        await confirm.challenge(tx, checks, drafts, book)
+        told = tell(orders, drafts, known, facts, render)
+        if told.fresh:
+            await claim_fresh(tx, told.fresh, at=at)
+        if told.amended:
+            await amend(tx, told.amended)
+        await save(tx, facts, drafts, checks)
+        await confirm.save_tries(tx, drafts, held)
+    return told.answers
 
 
 async def _recall(
@@ -151,8 +153,9 @@ async def _recall(
             known[id(order)] = Answered(answer, replayed=True) if stored else answer
     for draft, answer in zip(keyed, found[len(batches) :], strict=True):
         if isinstance(answer, Problem):
-            draft.problem = answer
-            draft.keeps_nothing = True
+            draft.refuse(answer)
+        elif draft.element.otp is not None:
+            confirm.take_up(draft, answer)
         elif answer is not None:
             draft.recalled = answer
     return known
@@ -167,74 +170,3 @@ async def _told_again(
         await made_again(tx, stored, wholes=wholes, tell=render.happened, tell_whole=render.whole)
     )
     return [next(answers) if isinstance(it, Answer) else it for it in found]
-
-
-def _answer(
-    orders: Sequence[Order],
-    drafts: Sequence[Draft],
-    known: dict[int, Answered | Problem],
-    facts: Facts,
-    render: Render,
-) -> tuple[list[Answered | Problem], list[Claim]]:
-    """The answer to each order, and the claims that are to be stored with theirs."""
-    claims: list[Claim] = []
-    told: dict[int, list[Answered]] = {}
-    parts: dict[int, list[Ingredient]] = {}
-    for draft in drafts:
-        answered, part = _of_draft(draft, facts, render)
-        claim = draft.element.claim
-        if claim is not None and not draft.keeps_nothing and draft.recalled is None:
-            answer = answered.answer
-            kept = recipe_of([part], status=answer.status) if draft.transfer else answer
-            claims.append(Claim(claim.scope, claim.key, claim.fields, claim.fingerprint, kept))
-        if draft.keeps_nothing and not draft.order.is_batch and draft.problem is not None:
-            known[id(draft.order)] = draft.problem
-        else:
-            told.setdefault(id(draft.order), []).append(answered)
-            if draft.order.is_batch:
-                parts.setdefault(id(draft.order), []).append(part)
-    answers: list[Answered | Problem] = []
-    for order in orders:
-        if (earlier := known.get(id(order))) is not None:
-            answers.append(earlier)
-        elif not order.is_batch:
-            answers.append(told[id(order)][0])
-        else:
-            whole = render.whole(told[id(order)])
-            answers.append(Answered(whole))
-            if (claim := order.claim) is not None:
-                kept = recipe_of(parts[id(order)], status=whole.status)
-                claims.append(Claim(claim.scope, claim.key, claim.fields, claim.fingerprint, kept))
-    return answers, claims
-
-
-def _of_draft(draft: Draft, facts: Facts, render: Render) -> tuple[Answered, Ingredient]:
-    """What is told of an element, and what is kept of that."""
-    if draft.recalled is not None:
-        it = draft.recalled
-        return Answered(it, replayed=True), Ingredient(None, it.status, it.body, True)
-    if draft.problem is not None:
-        it = render.refused(draft.order, draft.element, draft.problem)
-        return Answered(it), Ingredient(None, it.status, it.body)
-    transfer = draft.settled()
-    it = render.happened(receipt_of(transfer, facts.book.accounts))
-    return Answered(it), Ingredient(transfer.id)
-
-
-async def _save(tx: Tx, facts: Facts, drafts: Sequence[Draft]) -> None:
-    if not drafts:
-        return
-    moved = [(draft.order.cause, draft.settled()) for draft in drafts]
-    await ledger.save(tx, facts.book, [transfer for _, transfer in moved])
-    paid = [(cause, it) for cause, it in moved if it.kind is TransferKind.POST]
-    if paid:
-        await transfers_store.insert(tx, [it for _, it in paid], [cause.at for cause, _ in paid])
-    await emit_all(tx, [(cause, _told(transfer)) for cause, transfer in moved])
-
-
-def _told(transfer: Transfer) -> Event:
-    if transfer.kind is not TransferKind.POST:
-        return ledger.posted(transfer)
-    facts = {"kind": "transfer", "status": "succeeded", **ledger.facts_of(transfer)}
-    subject = f"pay_{str(transfer.id)[4:]}"
-    return Event("payment.completed", subject, facts)

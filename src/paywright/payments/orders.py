@@ -5,15 +5,18 @@ from typing import Any
 
 import msgspec
 
+from paywright.challenges.model import Challenge
 from paywright.core.cause import Cause
 from paywright.core.errors import Problem
-from paywright.core.ids import AccountId
+from paywright.core.ids import AccountId, PaymentId
 from paywright.idempotency.model import Answer, Claim, quick_fingerprint
 from paywright.ledger.model import Balances, Instruction, Standing, Transfer, TransferKind, before
+from paywright.payments.beneficiary import Beneficiary
 
 SCOPE = "transfers.create"
 BATCH_SCOPE = "transfers.batch"
 BATCH_MAX = 1_000
+ACCEPTED = 202  # taken in, not done yet: it waits for a code, or for another bank
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -21,11 +24,16 @@ class Element(msgspec.Struct, frozen=True):
 
     claim:   of its idempotency key, where it has one of its own
     problem: what was wrong with it to begin with; it is refused, and nothing is kept of it
+    payee:   who is paid at another bank. The instruction is then a hold whose credit account is
+             still open: it will be that of the bank
+    otp:     the code that was sent for this payment, when it was first asked for
     """
 
     instruction: Instruction
     claim: Claim | None = None
     problem: Problem | None = None
+    payee: Beneficiary | None = None
+    otp: str | None = None
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +63,15 @@ def receipt_of(transfer: Transfer, accounts: Mapping[AccountId, Standing]) -> Re
     )
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """A payment that waits for a code."""
+
+    id: PaymentId
+    asked: Instruction
+    payee: Beneficiary | None
+    challenge: Challenge
+
+
 class Answered(msgspec.Struct, frozen=True):
     """`replayed`: the answer was given before, to an earlier request with the same key."""
 
@@ -62,8 +79,9 @@ class Answered(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-def claim_of(instruction: Instruction, key: str) -> Claim:
-    """The claim of one movement: the same whether it comes alone or in a batch."""
+def claim_of(instruction: Instruction, key: str, payee: Beneficiary | None = None) -> Claim:
+    """The claim of one movement: the same whether it comes alone or in a batch, with a code or
+    without one."""
     asked = {
         "amount_minor": instruction.amount_minor,
         "credit_account_id": instruction.credit_account_id,
@@ -78,6 +96,8 @@ def claim_of(instruction: Instruction, key: str) -> Claim:
     if instruction.balancing_debit or instruction.balancing_credit:
         asked["balancing_debit"] = instruction.balancing_debit
         asked["balancing_credit"] = instruction.balancing_credit
+    if payee is not None:
+        asked["beneficiary"] = msgspec.to_builtins(payee)
     fields, digest = quick_fingerprint(asked)
     return Claim(SCOPE, key, fields, digest)
 

@@ -13,6 +13,7 @@ from paywright.ledger import verify as ledger
 from paywright.ledger.model import Transfer
 from paywright.ledger.verify import Check, Progress, Report, no_progress
 from paywright.payments import verify_store
+from paywright.payments.verify_leaving import compare_leaving
 
 _NAME = "payments"
 _PAGE = 10_000  # transfers that are compared at once: what bounds the memory this takes
@@ -23,8 +24,8 @@ async def verify(db: Database, *, at: datetime, progress: Progress = no_progress
     """Check every invariant of the ledger, and that payments agree with it, on one moment."""
     async with db.snapshot() as tx:
         report = await ledger.verify_snapshot(tx, at=at, progress=progress)
-        check = await _compare(tx, progress)
-    return msgspec.structs.replace(report, checks=[*report.checks, check])
+        checks = [await _compare(tx, progress), await compare_leaving(tx, progress)]
+    return msgspec.structs.replace(report, checks=[*report.checks, *checks])
 
 
 async def _compare(tx: Tx, progress: Progress) -> Check:

@@ -25,7 +25,8 @@ class Page(msgspec.Struct, frozen=True):
 
 async def count_transfers(tx: Tx) -> int:
     return await tx.fetchval(
-        "select count(*) from payments where kind = 'transfer'", timeout=_PATIENCE_S
+        "select count(*) from payments where kind = 'transfer' and beneficiary is null",
+        timeout=_PATIENCE_S,
     )
 
 
@@ -36,7 +37,7 @@ async def page(tx: Tx, *, after: UUID, limit: int) -> Page:
              select id, debit_account_id, credit_account_id, amount_minor, currency,
                     status in ('succeeded', 'refunded', 'partially_refunded', 'disputed') as moved
                from payments
-              where id > $1 and kind = 'transfer'
+              where id > $1 and kind = 'transfer' and beneficiary is null
               order by id
               limit $2)
         select coalesce(array_agg(id) filter (where moved), '{}') as moved,
@@ -54,6 +55,22 @@ async def page(tx: Tx, *, after: UUID, limit: int) -> Page:
     if row is None:
         raise AssertionError("a sum is always there")
     return Page(row["moved"], int(row["digest"]), row["others"], row["last"])
+
+
+async def leaving(tx: Tx, *, after: UUID, limit: int) -> list[Row]:
+    """Payments to other banks, in the order of their ids."""
+    return await tx.fetch(
+        """
+        select id, status, amount_minor, currency
+          from payments
+         where id > $1 and beneficiary is not null
+         order by id
+         limit $2
+        """,
+        after,
+        limit,
+        timeout=_PATIENCE_S,
+    )
 
 
 async def select(tx: Tx, ids: list[UUID]) -> list[Row]:

@@ -10,11 +10,14 @@ from paywright.core.cause import Cause
 from paywright.core.errors import NotFound
 from paywright.core.ids import AccountId, PaymentId, TransferId
 from paywright.core.page import BadCursor, Page, decode_cursor, page_of
+from paywright.crypto import KeyRing
 from paywright.db.pool import Database, Row, Tx
 from paywright.ledger import accounts_store
 from paywright.ledger import store as ledger
+from paywright.payments.beneficiary import Beneficiary
 from paywright.payments.model import PaymentStatus
 from paywright.payments.orders import Receipt, receipt_of
+from paywright.payments.outside import unseal
 
 
 class NoSuchTransfer(NotFound):
@@ -22,7 +25,8 @@ class NoSuchTransfer(NotFound):
 
 
 class TransferPayment(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment between two accounts. `receipt`: its movement, once it has been made."""
+    """A payment between two accounts. `receipt`: its movement, once it has been made; of one to
+    another bank, the hold. payee: who is paid there"""
 
     id: PaymentId
     status: PaymentStatus
@@ -33,42 +37,53 @@ class TransferPayment(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
     created_at: datetime
     receipt: Receipt | None
+    payee: Beneficiary | None = None
+    failure_code: str | None = None
 
 
-async def get_transfer(db: Database, cause: Cause, *, payment_id: PaymentId) -> TransferPayment:
+async def get_transfer(
+    db: Database, keys: KeyRing, cause: Cause, *, payment_id: PaymentId
+) -> TransferPayment:
     """Raises NoSuchTransfer."""
     cause.actor.require(Permission.READ_LEDGER)
     async with db.snapshot() as tx:
         rows = await tx.fetch(
             """
             select id, status, debit_account_id, credit_account_id, amount_minor, currency,
-                   description, created_at
+                   description, created_at, failure_code, beneficiary
               from payments
              where id = $1 and kind = 'transfer'
             """,
             payment_id,
         )
-        found = await _with_receipts(tx, rows)
+        found = await _with_receipts(tx, keys, rows)
     if not found:
         raise NoSuchTransfer(str(payment_id))
     return found[0]
 
 
 async def list_transfers(
-    db: Database, cause: Cause, *, account_id: AccountId | None, cursor: str | None, limit: int
+    db: Database,
+    keys: KeyRing,
+    cause: Cause,
+    *,
+    account_id: AccountId | None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[TransferPayment]:
-    """Newest first, of one account or of all. A page of one account may have fewer than `limit`:
-    posts that are not payments, those of a file for example, are left out of it."""
+    """Newest first, of one account or of all. Of one account only those that moved money; a page
+    may have fewer than `limit`: posts that are not payments, those of a file for example, are left
+    out of it."""
     cause.actor.require(Permission.READ_LEDGER)
     async with db.snapshot() as tx:
         if account_id is None:
             rows = await _newest(tx, None if cursor is None else _id_of(cursor), limit + 1)
-            found = await _with_receipts(tx, rows)
+            found = await _with_receipts(tx, keys, rows)
             return page_of(found, limit=limit, position=lambda it: str(it.id))
         until = None if cursor is None else _time_of(cursor)
         posts = await ledger.posts_of(tx, account_id, before=until, limit=limit + 1)
         rows = await _by_ids(tx, [transfer_id for transfer_id, _ in posts[:limit]])
-        found = await _with_receipts(tx, rows)
+        found = await _with_receipts(tx, keys, rows)
     found.sort(key=lambda it: it.created_at, reverse=True)
     last = page_of(posts, limit=limit, position=lambda it: it[1].isoformat())
     return Page(found, last.next_cursor)
@@ -78,7 +93,7 @@ async def _newest(tx: Tx, before: PaymentId | None, limit: int) -> list[Row]:
     return await tx.fetch(
         """
         select id, status, debit_account_id, credit_account_id, amount_minor, currency,
-               description, created_at
+               description, created_at, failure_code, beneficiary
           from payments
          where kind = 'transfer' and ($1::uuid is null or id < $1)
          order by id desc
@@ -93,7 +108,7 @@ async def _by_ids(tx: Tx, ids: Sequence[TransferId]) -> list[Row]:
     return await tx.fetch(
         """
         select id, status, debit_account_id, credit_account_id, amount_minor, currency,
-               description, created_at
+               description, created_at, failure_code, beneficiary
           from payments
          where id = any($1::uuid[]) and kind = 'transfer'
         """,
@@ -101,13 +116,14 @@ async def _by_ids(tx: Tx, ids: Sequence[TransferId]) -> list[Row]:
     )
 
 
-async def _with_receipts(tx: Tx, rows: Sequence[Row]) -> list[TransferPayment]:
+async def _with_receipts(tx: Tx, keys: KeyRing, rows: Sequence[Row]) -> list[TransferPayment]:
     movements = await ledger.select(tx, [TransferId.of(row["id"]) for row in rows])
     sides = [(it.debit_account_id, it.credit_account_id) for it in movements.values()]
     accounts = await accounts_store.select(tx, list({side for pair in sides for side in pair}))
     found = []
     for row in rows:
         movement = movements.get(TransferId.of(row["id"]))
+        sealed = row["beneficiary"]
         found.append(
             TransferPayment(
                 id=PaymentId.of(row["id"]),
@@ -119,6 +135,8 @@ async def _with_receipts(tx: Tx, rows: Sequence[Row]) -> list[TransferPayment]:
                 description=row["description"],
                 created_at=row["created_at"],
                 receipt=None if movement is None else receipt_of(movement, accounts),
+                payee=None if sealed is None else unseal(keys, PaymentId.of(row["id"]), sealed),
+                failure_code=row["failure_code"],
             )
         )
     return found

@@ -1,0 +1,27 @@
+"""Which status of a payment may follow which."""
+
+from paywright.payments.model import PaymentStatus
+from paywright.payments.states import FIRST, TRANSITIONS, is_final, may_follow
+
+
+def test_every_status_has_its_row() -> None:
+    assert set(TRANSITIONS) == set(PaymentStatus)
+
+
+def test_every_status_can_be_reached() -> None:
+    reached = set(FIRST)
+    while more := {it for status in reached for it in TRANSITIONS[status]} - reached:
+        reached |= more
+    assert reached == set(PaymentStatus)
+
+
+def test_a_lost_answer_is_never_a_failure_by_itself_and_never_a_fresh_start() -> None:
+    assert may_follow(PaymentStatus.UNKNOWN, PaymentStatus.SUCCEEDED)
+    assert not may_follow(PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING)
+    assert not is_final(PaymentStatus.UNKNOWN)
+
+
+def test_what_was_declined_or_canceled_stays_so() -> None:
+    for status in (PaymentStatus.DECLINED, PaymentStatus.CANCELED, PaymentStatus.FAILED):
+        assert not TRANSITIONS[status]
+        assert is_final(status)
