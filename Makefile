@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 RUN := PYTHONPATH=src $(PY) -m paywright
 PYTEST_WORKERS ?= auto
 
-.PHONY: help run demo test check lint types contracts test-server bench bench-ledger bench-ledger-growth schema screenshots requirements clean
+.PHONY: help run demo test check lint types contracts test-server bench bench-ledger bench-ledger-growth bench-confirm bench-screening schema screenshots requirements clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -49,6 +49,12 @@ bench-ledger: $(VENV)/.dev ## Measure transfers per second against a naive varia
 # Takes long, and 32 GB of disk: the cost of a transfer on ledgers of 0, 1 and 10 million transfers.
 bench-ledger-growth: $(VENV)/.dev
 	@PYTHONPATH=src:. $(PY) -m bench.ledger --only flat --rows 1000000 --rows 10000000
+
+bench-confirm: $(VENV)/.dev ## Measure what it costs to weigh a transfer before it is made
+	@PYTHONPATH=src:. $(PY) -m bench.confirm
+
+bench-screening: $(VENV)/.dev ## Measure how fast names are screened against a naive variant, and how well
+	@PYTHONPATH=src:. $(PY) -m bench.screening
 
 schema: $(VENV)/.dev ## Write src/paywright/db/schema.sql from the migrations
 	@PYTHONPATH=src $(PY) -m tests.schema_dump

@@ -17,8 +17,8 @@ from litestar import Request, Response, post
 from litestar.datastructures import State
 
 from bench.naive import listen
+from paywright.api.movement_answers import RENDER
 from paywright.api.movement_requests import TransferRequest, transfer_order
-from paywright.api.movement_views import RENDER
 from paywright.api.requests import idempotency_key, read_body
 from paywright.cli.processes import end_with_supervisor
 from paywright.core.actor import Permission

@@ -11,7 +11,7 @@ from paywright.api.movement_requests import TransferRequest, transfer_order
 from paywright.core.cause import Cause
 from paywright.core.ids import AccountId
 from paywright.ledger import accounts_store
-from paywright.ledger.model import Account, AccountKind
+from paywright.ledger.model import HOUSE, Account, AccountKind
 from paywright.payments.orders import Order
 from paywright.wiring import App
 
@@ -35,7 +35,7 @@ async def open_accounts(app: App, cause: Cause) -> None:
 def _account(number: int, at: datetime) -> Account:
     return Account(
         id=account_id(number),
-        owner=f"cust_{number:05}",
+        owner=HOUSE,
         name=f"Customer {number}",
         currency=CURRENCY,
         kind=AccountKind.LIABILITY,

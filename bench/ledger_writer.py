@@ -21,7 +21,7 @@ from bench import ledger_workload as workload
 from bench.ledger_checks import ids_of
 from bench.ledger_watch import Samples, Timed
 from bench.load import Loaded
-from paywright.api.movement_views import RENDER
+from paywright.api.movement_answers import RENDER
 from paywright.cli.processes import end_with_supervisor
 from paywright.core.actor import SYSTEM
 from paywright.core.cause import Cause

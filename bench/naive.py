@@ -261,7 +261,8 @@ async def serve(settings: Settings) -> None:
 
 async def listen(app: App, route: HTTPRouteHandler, settings: Settings) -> None:
     """Serve one route of a naive variant."""
-    doorkeeper = Doorkeeper(app.db, limit=0, window_s=1)
+    doorkeeper = Doorkeeper(app.db, app.identity, app.limiter, limit=0, window_s=1)
+    await doorkeeper.listener.start()
     api = Litestar(
         [route],
         state=State({"app": app, "doorkeeper": doorkeeper}),
