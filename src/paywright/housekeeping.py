@@ -7,6 +7,7 @@ from paywright.idempotency.store import forget
 from paywright.jobs.model import Run
 from paywright.jobs.registry import schedule
 from paywright.jobs.retention import prune_log
+from paywright.throttle.strict import forget_recovered
 
 _CHUNK = 5_000  # rows in one transaction, so that no sweep holds locks for long
 
@@ -29,3 +30,8 @@ async def forget_idempotency_keys(run: Run) -> None:
 @schedule("prune_job_log", every=timedelta(hours=1))
 async def prune_job_log(run: Run) -> None:
     await prune_log(run.app.db, before=run.cause.at - timedelta(days=7))
+
+
+@schedule("forget_rate_limits", every=timedelta(minutes=1))
+async def forget_rate_limits(run: Run) -> None:
+    await forget_recovered(run.app.db, at=run.cause.at)

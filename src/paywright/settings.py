@@ -49,15 +49,45 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ai_auto_resolve_threshold: Percent = 90
     ai_human_review_threshold: Percent = 70
 
+    # Screening
+    screening_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.70
+
     # Safety
     encryption_key: str = ""  # 64 hexadecimal digits; made up and kept in development
     encryption_key_id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,16}\Z")] = "k1"
     rate_limit_max: Annotated[int, Meta(ge=0)] = 100  # requests in a window; 0: no limit
     rate_limit_window_ms: Milliseconds = 60_000
+    # Attempts to sign in, of each user and from each address.
+    login_rate_limit_max: Annotated[int, Meta(ge=1, le=1000)] = 5
+    login_rate_limit_window_ms: Milliseconds = 60_000
+    # Where all processes count together. Empty: each process counts for itself.
+    redis_url: str = ""
     # Addresses of proxies, comma-separated, whose X-Forwarded-For is believed. Empty: nobody's.
     trusted_proxies: str = ""
     request_body_max_bytes: Annotated[int, Meta(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     idempotency_retention_hours: Annotated[int, Meta(ge=24)] = 72
+
+    # Tokens of another issuer. Empty: only our own are accepted.
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_role_claim: str = "roles"
+    oidc_jwks_url: str = ""  # empty: what the issuer's discovery document says
+
+    # Notifications. An empty URL: the outbox in development, and no such messages in production.
+    smtp_url: str = ""
+    smtp_from: str = ""
+    sms_api_url: str = ""
+    sms_api_user: str = ""
+    sms_api_secret: str = ""
+    sms_from: str = ""
+
+    # The outside: a bank for payments to other banks, and who checks customers. Empty: nobody.
+    partner_bank_url: str = ""
+    partner_bank_token: str = ""
+    partner_bank_timeout_ms: Milliseconds = 10_000
+    kyc_provider_url: str = ""
+    kyc_provider_token: str = ""
+    simulator_port: Annotated[int, Meta(ge=0, le=65535)] = 0  # 0: a free one
 
     # Operation
     health_check_timeout_ms: Milliseconds = 2000
@@ -73,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "DATABASE_URL must look like postgresql://user:password@host:5432/database"
             )
+        self._check_oidc()
         if self.environment == "production":
             for name in ("database_url", "encryption_key"):
                 if not getattr(self, name):
@@ -80,6 +111,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                         f"{name.upper()} must be set when ENVIRONMENT is production; "
                         "development keys and the embedded database are for trying things out"
                     )
+
+    def _check_oidc(self) -> None:
+        if not self.oidc_issuer:
+            return
+        if not self.oidc_audience:
+            raise SettingsError("OIDC_AUDIENCE must be set when OIDC_ISSUER is")
+        # Who can change the keys on their way can be anybody.
+        allowed = ("https://",) if self.environment == "production" else ("https://", "http://")
+        for name in ("oidc_issuer", "oidc_jwks_url"):
+            value = getattr(self, name)
+            if value and not value.startswith(allowed):
+                raise SettingsError(f"{name.upper()} must begin with {' or '.join(allowed)}")
 
 
 def read_settings(

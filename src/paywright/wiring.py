@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,17 +13,39 @@ from paywright.crypto import KeyRing, development_key
 from paywright.customers import store as customers
 from paywright.db.migrate import SchemaMismatch, missing
 from paywright.db.pool import Database, DatabaseUnavailable, on_stray_error
+from paywright.gateway.model import Bank
+from paywright.gateway.partner_bank import PartnerBank
 from paywright.identity import store as identity
+from paywright.identity import users_store
 from paywright.identity.manage import DEVELOPMENT
+from paywright.identity.oidc import Issuer
+from paywright.identity.parts import Parts
 from paywright.issues import rules_engine
 from paywright.issues.route import Thresholds, thresholds
+from paywright.kyc.http_provider import HttpKycProvider
+from paywright.kyc.model import KycProvider
+from paywright.notifications.channels import Channels, open_channels
+from paywright.payments.checks import Checks
+from paywright.risk import rule_set as risk_rules
 from paywright.rulesets.cache import RuleSetCache
+from paywright.rulesets.schema import Schemas
+from paywright.screening.screener import Screener
 from paywright.settings import Settings, SettingsError
+from paywright.throttle.limiter import Limiter
+from paywright.throttle.shared import SharedCounts
 
 log = structlog.get_logger()
 
 _DATABASE_PATIENCE_S = 60
 _DATABASE_RETRIES_PER_S = 2
+
+
+# What is decided by rules that may be changed while we run: `issues`, `risk`. By what callers say:
+# the name of the rule set, and what its rules may ask about.
+RULE_SETS: Mapping[str, tuple[str, Schemas]] = {
+    "issues": (rules_engine.RULE_SET, rules_engine.SCHEMAS),
+    "risk": (risk_rules.RULE_SET, risk_rules.SCHEMAS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +56,26 @@ class App:
     db: Database
     keys: KeyRing
     issue_rules: RuleSetCache
+    risk_rules: RuleSetCache
     thresholds: Thresholds
+    limiter: Limiter
+    identity: Parts
+    channels: Channels
+    banks: Mapping[str, Bank]
+    kyc_provider: KycProvider | None
+    screener: Screener
+
+    @property
+    def checks(self) -> Checks:
+        """What risks are weighed with."""
+        return Checks(self.keys, self.risk_rules, self.screener, self.banks)
 
     async def close(self) -> None:
+        for outside in (*self.banks.values(), self.kyc_provider):
+            if outside is not None:
+                await outside.close()
+        await self.channels.close()
+        await self.limiter.close()
         await self.db.close()
 
 
@@ -50,6 +90,9 @@ async def build(
     not the one that the data was encrypted with.
     """
     keys = key_ring(settings)
+    limiter = _limiter(settings)
+    channels = _channels(settings)
+    banks, kyc_provider = _banks(settings), _kyc_provider(settings)
     db = await Database.connect(
         url,
         connections_max=connections_max or settings.database_pool_max,
@@ -65,11 +108,18 @@ async def build(
         db=db,
         keys=keys,
         issue_rules=RuleSetCache(rules_engine.RULE_SET, rules_engine.SCHEMAS),
+        risk_rules=RuleSetCache(risk_rules.RULE_SET, risk_rules.SCHEMAS),
         thresholds=thresholds(
             auto_resolve=settings.ai_auto_resolve_threshold,
             human_review=settings.ai_human_review_threshold,
             confidence_threshold=settings.confidence_threshold,
         ),
+        limiter=limiter,
+        identity=_identity(settings, keys),
+        channels=channels,
+        banks=banks,
+        kyc_provider=kyc_provider,
+        screener=Screener(threshold=settings.screening_threshold),
     )
 
 
@@ -117,10 +167,12 @@ async def _refuse_development_keys(app: App) -> None:
         return
     async with app.db.snapshot() as tx:
         keys = await identity.valid_keys_of(tx, DEVELOPMENT, at=datetime.now(UTC))
-    if keys:
+        users = await users_store.development_users(tx, DEVELOPMENT)
+    if keys or users:
         await app.close()
         raise SettingsError(
-            f"{len(keys)} development API keys are valid in this database; revoke them with "
+            f"{len(keys)} development API keys and {len(users)} development users are valid in "
+            "this database; revoke them with "
             "`paywright keys revoke-development`, or set ENVIRONMENT=development"
         )
 
@@ -147,6 +199,72 @@ def key_ring(settings: Settings) -> KeyRing:
             f"cannot keep an encryption key in {folder.absolute()}: {error.strerror}; set "
             "PAYWRIGHT_DATA_DIR to a folder of yours, or ENCRYPTION_KEY"
         ) from error
+
+
+def _identity(settings: Settings, keys: KeyRing) -> Parts:
+    issuer = None
+    if settings.oidc_issuer:
+        issuer = Issuer(
+            issuer=settings.oidc_issuer,
+            audience=settings.oidc_audience,
+            role_claim=settings.oidc_role_claim,
+            jwks_url=settings.oidc_jwks_url,
+        )
+    return Parts(
+        keys,
+        sign_ins_max=settings.login_rate_limit_max,
+        sign_ins_window_s=settings.login_rate_limit_window_ms / 1000,
+        issuer=issuer,
+    )
+
+
+def _limiter(settings: Settings) -> Limiter:
+    if not settings.redis_url:
+        return Limiter()
+    try:
+        return Limiter(SharedCounts(settings.redis_url))
+    except ModuleNotFoundError:
+        raise SettingsError("REDIS_URL needs the extra `valkey`: paywright[valkey]") from None
+    except ValueError as error:
+        raise SettingsError(f"REDIS_URL: {error}") from None
+
+
+def _channels(settings: Settings) -> Channels:
+    try:
+        return open_channels(
+            smtp_url=settings.smtp_url,
+            smtp_from=settings.smtp_from,
+            sms_api_url=settings.sms_api_url,
+            sms_api_user=settings.sms_api_user,
+            sms_api_secret=settings.sms_api_secret,
+            sms_from=settings.sms_from,
+            is_development=settings.environment == "development",
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _banks(settings: Settings) -> dict[str, Bank]:
+    if not settings.partner_bank_url:
+        return {}
+    try:
+        partner_bank = PartnerBank(
+            url=settings.partner_bank_url,
+            token=settings.partner_bank_token,
+            timeout_ms=settings.partner_bank_timeout_ms,
+        )
+    except ValueError as error:
+        raise SettingsError(f"PARTNER_BANK_URL {error}") from None
+    return {"partner_bank": partner_bank}
+
+
+def _kyc_provider(settings: Settings) -> KycProvider | None:
+    if not settings.kyc_provider_url:
+        return None
+    try:
+        return HttpKycProvider(url=settings.kyc_provider_url, token=settings.kyc_provider_token)
+    except ValueError as error:
+        raise SettingsError(f"KYC_PROVIDER_URL {error}") from None
 
 
 def job_policy(settings: Settings) -> RetryPolicy:

@@ -5,15 +5,31 @@ import signal
 from datetime import timedelta
 
 from paywright import housekeeping
+from paywright.challenges import jobs as challenge_jobs
+from paywright.identity import jobs as identity_jobs
 from paywright.issues import jobs as issue_jobs
 from paywright.jobs.registry import REGISTRY
 from paywright.jobs.worker import Worker
+from paywright.kyc import jobs as kyc_jobs
 from paywright.ledger import jobs as ledger_jobs
+from paywright.notifications import jobs as notification_jobs
+from paywright.payments import jobs as payment_jobs
+from paywright.screening import jobs as screening_jobs
 from paywright.settings import Settings
 from paywright.wiring import build_patiently, job_policy
 
 # Importing them has put their jobs and schedules into the registry.
-JOBS = (housekeeping, issue_jobs, ledger_jobs)
+JOBS = (
+    housekeeping,
+    identity_jobs,
+    challenge_jobs,
+    issue_jobs,
+    kyc_jobs,
+    ledger_jobs,
+    notification_jobs,
+    payment_jobs,
+    screening_jobs,
+)
 
 
 async def run_worker(settings: Settings, *, url: str) -> bool:

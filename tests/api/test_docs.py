@@ -49,6 +49,14 @@ async def test_every_problem_has_a_page(api: Client) -> None:
     assert (await api.get("/problems/none")).status_code == 404
 
 
+PUBLIC = ("/api/v1/sessions", "/api/v1/sessions/refresh")
+# Posts that ask for one thing only, which their path says.
+WITHOUT_BODY = (
+    "/api/v1/transfers/{transfer_id}/otp",
+    "/api/v1/customers/{customer_id}/kyc-checks",
+)
+
+
 async def test_every_operation_is_described(api: Client) -> None:
     document = (await api.get("/openapi.json")).json()
     for path, item in document["paths"].items():
@@ -56,9 +64,9 @@ async def test_every_operation_is_described(api: Client) -> None:
             assert operation["summary"], (method, path)
             assert len(operation["tags"]) == 1
             assert operation["responses"]["4XX"]["content"].keys() == {"application/problem+json"}
-            if path.startswith("/api/"):
+            if path.startswith("/api/") and path not in PUBLIC:
                 assert operation["security"] == [{"api_key": []}]
-            if method in ("post", "put"):
+            if method in ("post", "put") and path not in WITHOUT_BODY:
                 assert "requestBody" in operation, (method, path)
 
 

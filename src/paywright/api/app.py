@@ -14,6 +14,7 @@ from paywright import __version__
 from paywright.api import (
     accounts,
     analytics,
+    challenges,
     customers,
     docs,
     health,
@@ -21,9 +22,15 @@ from paywright.api import (
     issues,
     jobs,
     keys,
+    kyc,
+    messages,
+    risk,
     rules,
+    screening,
+    sessions,
     statements,
     transfers,
+    users,
 )
 from paywright.api.auth import Doorkeeper, cause_of, guard
 from paywright.api.edge import Edge
@@ -41,10 +48,17 @@ V1 = [
     *accounts.ROUTES,
     *statements.ROUTES,
     *analytics.ROUTES,
+    *challenges.ROUTES,
     *customers.ROUTES,
     *jobs.ROUTES,
     *rules.ROUTES,
+    *screening.ROUTES,
+    *risk.ROUTES,
     *keys.ROUTES,
+    *kyc.ROUTES,
+    *users.ROUTES,
+    *sessions.ROUTES,
+    *messages.ROUTES,
 ]
 
 
@@ -79,6 +93,8 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
         {
             "doorkeeper": Doorkeeper(
                 app.db,
+                app.identity,
+                app.limiter,
                 limit=settings.rate_limit_max,
                 window_s=settings.rate_limit_window_ms / 1000,
             ),
@@ -86,7 +102,7 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
             "open_issue": Coalescer(
                 partial(open_issues, app.db, render=issues.render_opened), name="open_issues"
             ),
-            "desk": transfers.open_desk(app.db),
+            "desk": transfers.open_desk(app),
         }
     )
 
@@ -95,12 +111,19 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> Any:
+        await state.doorkeeper.listener.start()
         yield
+        await state.doorkeeper.listener.stop()
         await state.open_issue.close()
         await state.desk.close()
 
     return Litestar(
-        route_handlers=[Router("/api/v1", route_handlers=V1), *health.ROUTES, *docs.ROUTES],
+        route_handlers=[
+            Router("/api/v1", route_handlers=V1),
+            *health.ROUTES,
+            *docs.ROUTES,
+            *sessions.WELL_KNOWN,
+        ],
         guards=[guard],
         dependencies={"app": Provide(the_app), "cause": Provide(cause_of)},
         exception_handlers={Exception: explain},

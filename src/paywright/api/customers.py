@@ -10,7 +10,15 @@ from litestar.params import Parameter
 from msgspec import Meta
 
 from paywright.api.problems import InvalidRequest
-from paywright.api.requests import END, CustomerRef, LongText, Reference, Text, read_body
+from paywright.api.requests import (
+    END,
+    CustomerRef,
+    LongText,
+    Reference,
+    Text,
+    in_our_time,
+    read_body,
+)
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
 from paywright.core.currencies import EXPONENT
@@ -18,8 +26,10 @@ from paywright.core.ids import PaymentId
 from paywright.core.money import MINOR_MAX, Money
 from paywright.customers.model import Customer
 from paywright.customers.register import find_customers, get_customer, register_customer
+from paywright.kyc.reconsider import reconsider
 from paywright.payments.model import Charge, PaymentStatus
 from paywright.payments.record import get_charge, record_charge
+from paywright.screening.forget import forget_standing
 from paywright.wiring import App
 
 AwareTime = Annotated[datetime, Meta(tz=True)]
@@ -107,8 +117,13 @@ async def put_customer(
     """Register a customer under your own id, or correct what is on file. Safe to repeat."""
     body: CustomerRequest = await read_body(request, CustomerRequest)
     fields = {name: getattr(body, name) for name in CustomerRequest.__struct_fields__}
+    fields["customer_since"] = in_our_time("customer_since", body.customer_since)
     customer = Customer(id=_checked("customer_id", customer_id, CustomerRef), **fields)
     new = await register_customer(app.db, app.keys, cause, customer=customer)
+    if not new:
+        # What was found out about one name says nothing about another.
+        await reconsider(app.db, app.keys, cause, customer_id=customer.id)
+        await forget_standing(app.db, customer_id=customer.id)
     return Response(CustomerView.of(customer), status_code=201 if new else 200)
 
 
@@ -149,7 +164,7 @@ async def put_transaction(
         provider=body.provider,
         failure_code=body.failure_code,
         description=body.description,
-        created_at=body.created_at,
+        created_at=in_our_time("created_at", body.created_at),
     )
     stored, new = await record_charge(app.db, cause, charge=charge)
     return Response(TransactionView.of(stored), status_code=201 if new else 200)

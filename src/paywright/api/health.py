@@ -11,12 +11,11 @@ from litestar import Response, get
 from paywright import __version__
 from paywright.api.auth import PUBLIC
 from paywright.db.pool import Database
-from paywright.issues import rules_engine
 from paywright.issues.views import count_by_status
 from paywright.jobs.dead_letters import depth
 from paywright.rulesets import store as rulesets
 from paywright.telemetry import metrics
-from paywright.wiring import App
+from paywright.wiring import RULE_SETS, App
 
 _PUBLIC = {"permission": PUBLIC}
 
@@ -129,8 +128,9 @@ class RulesMissing(Exception):
 
 async def _rules(db: Database) -> None:
     async with db.snapshot() as tx:
-        if await rulesets.find_active(tx, rules_engine.RULE_SET) is None:
-            raise RulesMissing
+        for name, _ in RULE_SETS.values():
+            if await rulesets.find_active(tx, name) is None:
+                raise RulesMissing
 
 
 ROUTES = [get_health, get_ready, get_metrics]

@@ -18,6 +18,9 @@ from paywright.api.problems import MEDIA_TYPE, Body
 _REF = "#/components/schemas/{name}"
 
 
+_BEARER = "An API key, `pk_…`, or the access token of a session."
+
+
 def describe(app: Litestar) -> dict[str, Any]:
     """The document, as plain data."""
     document = app.openapi_schema.to_schema()
@@ -25,7 +28,7 @@ def describe(app: Litestar) -> dict[str, Any]:
     schemas["Problem"] = _schema(Body, schemas)
     document["components"] = {"schemas": schemas}
     document["components"]["securitySchemes"] = {
-        "api_key": {"type": "http", "scheme": "bearer", "description": "An API key, `pk_…`."}
+        "api_key": {"type": "http", "scheme": "bearer", "description": _BEARER}
     }
     for handler in _handlers(app):
         for path in handler.paths:

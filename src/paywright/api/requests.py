@@ -1,6 +1,7 @@
 """Read a request: its body, strictly typed, and its idempotency key."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -68,6 +69,13 @@ def read_id(kind: type[AnyId], text: str, *, field: str) -> AnyId:
         return kind.parse(text)
     except ValueError as error:
         raise InvalidRequest.field(field, str(error)) from None
+
+
+def in_our_time(field: str, at: datetime) -> datetime:
+    """The same moment in UTC. Raises InvalidRequest for one that no calendar of ours has."""
+    if not 1900 <= at.year <= 2999:
+        raise InvalidRequest.field(field, "must be of the years 1900 to 2999")
+    return at.astimezone(UTC)
 
 
 def idempotency_key(request: Request[Any, Any, Any], in_body: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The rules that decide issues, over HTTP: read, load, put in force, go back."""
+"""The rules that decide issues and weigh risks, over HTTP: read, load, put in force, go back."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,10 +11,10 @@ from msgspec import Meta
 from paywright.api.requests import END, read_body
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
-from paywright.issues import rules_engine
 from paywright.rulesets import store
 from paywright.rulesets.load import NoSuchRuleSet, activate_version, load_rule_set
-from paywright.wiring import App
+from paywright.rulesets.schema import Schemas
+from paywright.wiring import RULE_SETS, App
 
 Source = Annotated[str, Meta(min_length=1, max_length=256 * 1024, description="YAML.")]
 
@@ -51,17 +51,18 @@ class ActivateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Annotated[str, Meta(pattern=r"^[0-9a-f]{12}" + END)]
 
 
-@get("/rules/issues", opt={"permission": Permission.READ_RULES})
-async def get_rules(app: App, cause: Cause) -> RuleSetView:
-    """The rules in force, and every version there was."""
+@get("/rules/{subject:str}", opt={"permission": Permission.READ_RULES})
+async def get_rules(app: App, cause: Cause, subject: str) -> RuleSetView:
+    """The rules in force, of `issues` or of `risk`, and every version there was."""
+    name, _ = _rule_set(subject)
     cause.actor.require(Permission.READ_RULES)
     async with app.db.snapshot() as tx:
-        active = await store.active_version(tx, rules_engine.RULE_SET)
-        versions = await store.versions(tx, rules_engine.RULE_SET)
+        active = await store.active_version(tx, name)
+        versions = await store.versions(tx, name)
     if active is None:
-        raise NoSuchRuleSet(rules_engine.RULE_SET)
+        raise NoSuchRuleSet(name)
     return RuleSetView(
-        name=rules_engine.RULE_SET,
+        name=name,
         active_version=active[0],
         source=active[1],
         versions=[
@@ -77,24 +78,27 @@ async def get_rules(app: App, cause: Cause) -> RuleSetView:
 
 
 @post(
-    "/rules/issues",
+    "/rules/{subject:str}",
     status_code=200,
     opt={"permission": Permission.MANAGE_RULES, "body": RuleSetRequest},
 )
-async def post_rules(request: Request[Any, Any, Any], app: App, cause: Cause) -> LoadedView:
+async def post_rules(
+    request: Request[Any, Any, Any], app: App, cause: Cause, subject: str
+) -> LoadedView:
     """Load rules and put them in force from the next decision on. Loading them twice is once.
 
     Rules that do not compile, or fail one of their own examples, are refused; every mistake is
     named with its line.
     """
+    name, schemas = _rule_set(subject)
     body: RuleSetRequest = await read_body(request, RuleSetRequest)
     loaded = await load_rule_set(
         app.db,
         cause,
         source=body.source,
-        schemas=rules_engine.SCHEMAS,
+        schemas=schemas,
         activate=body.activate,
-        expected_name=rules_engine.RULE_SET,
+        expected_name=name,
     )
     return LoadedView(
         name=loaded.name,
@@ -105,21 +109,26 @@ async def post_rules(request: Request[Any, Any, Any], app: App, cause: Cause) ->
 
 
 @post(
-    "/rules/issues/activate",
+    "/rules/{subject:str}/activate",
     status_code=200,
     opt={"permission": Permission.MANAGE_RULES, "body": ActivateRequest},
 )
-async def post_activation(request: Request[Any, Any, Any], app: App, cause: Cause) -> RuleSetView:
+async def post_activation(
+    request: Request[Any, Any, Any], app: App, cause: Cause, subject: str
+) -> RuleSetView:
     """Put a stored version in force, to go back."""
+    name, schemas = _rule_set(subject)
     body: ActivateRequest = await read_body(request, ActivateRequest)
-    await activate_version(
-        app.db,
-        cause,
-        name=rules_engine.RULE_SET,
-        version=body.version,
-        schemas=rules_engine.SCHEMAS,
-    )
-    return await get_rules.fn(app, cause)
+    await activate_version(app.db, cause, name=name, version=body.version, schemas=schemas)
+    return await get_rules.fn(app, cause, subject)
+
+
+def _rule_set(subject: str) -> tuple[str, Schemas]:
+    try:
+        return RULE_SETS[subject]
+    except KeyError:
+        known = " and ".join(RULE_SETS)
+        raise NoSuchRuleSet(f"{subject[:64]}; there are rules for {known}") from None
 
 
 ROUTES = [get_rules, post_rules, post_activation]

@@ -22,8 +22,8 @@ class Told(msgspec.Struct, frozen=True):
     answer: dict[str, Any]
 
 
-def move_samples(base_url: str, key: str) -> tuple[list[Told], list[dict[str, Any]]]:
-    """Send the sample movements; each with its answer, and the accounts that they touched.
+def move_samples(base_url: str, key: str) -> list[Told]:
+    """Send the sample movements; each with its answer.
 
     A second time nothing moves: their keys are on file. Raises CommandFailed when an answer is
     not the one that the sample expects.
@@ -45,7 +45,15 @@ def move_samples(base_url: str, key: str) -> tuple[list[Told], list[dict[str, An
             if sample.do == "hold":
                 holds[sample.key] = found["id"]
             told.append(Told(sample, answer.status_code, found))
-        return told, [_account(client, code) for code in codes]
+        return told
+
+
+def read_accounts(base_url: str, key: str) -> list[dict[str, Any]]:
+    """The accounts that the samples touch, as they are now."""
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx2.Client(base_url=base_url, headers=headers, timeout=20) as client:
+        touched = {code for it in sample_movements() for code in (it.debit, it.credit) if code}
+        return [_account(client, code) for code in sorted(touched)]
 
 
 def movements_table(told: Sequence[Told]) -> Table:

@@ -11,8 +11,16 @@ from paywright.cli import (
     issue_commands,
     job_commands,
     key_commands,
+    kyc_commands,
     ledger_commands,
+    list_commands,
+    message_commands,
+    risk_commands,
     rule_commands,
+    screen_commands,
+    simulator_commands,
+    totp_commands,
+    user_commands,
 )
 from paywright.cli.console import guarded, out, print_json, run
 from paywright.cli.database import database
@@ -26,10 +34,10 @@ cli = Cli(
     version=__version__,
     help="""Payment operations on PostgreSQL.
 
-Start with `paywright up`: it starts a database, the API and a worker on this machine, posts
-sample payment issues and shows how they are decided. Settings come from the environment and a
-`.env` file; `paywright settings` lists them. What a command prints, it also prints as
-JSON for machines, with `--json`.""",
+Start with `paywright up`: it starts a database, the API, a worker and a simulated bank on this
+machine, moves sample money, confirms a risky transfer, posts sample payment issues and shows what
+became of them. Settings come from the environment and a `.env` file; `paywright settings` lists
+them. What a command prints, it also prints as JSON for machines, with `--json`.""",
     help_format="markdown",
     version_flags=["--version"],
 )
@@ -37,8 +45,16 @@ cli.command(issue_commands.ingest_samples, name="ingest-samples")
 cli.command(issue_commands.process_samples, name="process-samples")
 cli.command(job_commands.cli, name="jobs")
 cli.command(rule_commands.cli, name="rules")
+cli.command(risk_commands.cli, name="risk")
 cli.command(key_commands.cli, name="keys")
+cli.command(user_commands.cli, name="users")
+cli.command(totp_commands.cli, name="totp")
 cli.command(ledger_commands.cli, name="ledger")
+cli.command(screen_commands.cli, name="screen")
+cli.command(list_commands.cli, name="lists")
+cli.command(message_commands.cli, name="messages")
+cli.command(kyc_commands.cli, name="kyc")
+cli.command(simulator_commands.simulate_provider, name="simulate-provider")
 
 
 @cli.command

@@ -2,19 +2,26 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import App as Cli
+from cyclopts import Parameter
 
 from paywright.cli.console import CommandFailed, guarded, out, print_json, print_table
-from paywright.cli.prepare import system_cause
+from paywright.cli.prepare import ensure_rules, system_cause
 from paywright.cli.session import Json, with_app
-from paywright.issues import rules_engine
 from paywright.rulesets import store
 from paywright.rulesets.compile import RuleSet, compile_source
+from paywright.rulesets.document import parse_document
 from paywright.rulesets.load import LoadedRuleSet, activate_version, load_rule_set
-from paywright.wiring import App
+from paywright.rulesets.schema import Schemas
+from paywright.wiring import RULE_SETS, App
 
-cli = Cli(help="Check, load, show and roll back the rules that decide issues.")
+cli = Cli(help="Check, load, show and roll back the rules that decide issues and weigh risks.")
+
+Subject = Annotated[
+    Literal["issues", "risk"], Parameter(name="--of", help="Which rules: of issues, or of risk.")
+]
 
 
 @cli.command
@@ -22,7 +29,8 @@ def check(file: Path, *, as_json: Json = False) -> None:
     """Check a rules file, with its examples. Needs no database."""
 
     def command() -> RuleSet:
-        return compile_source(_read(file), rules_engine.SCHEMAS)
+        source = _read(file)
+        return compile_source(source, _schemas(source))
 
     rule_set = guarded(command)
     if as_json:
@@ -36,13 +44,8 @@ def load(file: Path, *, as_json: Json = False) -> None:
     """Check a rules file and put it in force from the next decision on."""
 
     async def main(app: App) -> LoadedRuleSet:
-        return await load_rule_set(
-            app.db,
-            system_cause(),
-            source=_read(file),
-            schemas=rules_engine.SCHEMAS,
-            expected_name=rules_engine.RULE_SET,
-        )
+        source = _read(file)
+        return await load_rule_set(app.db, system_cause(), source=source, schemas=_schemas(source))
 
     loaded = with_app(main)
     if as_json:
@@ -53,12 +56,22 @@ def load(file: Path, *, as_json: Json = False) -> None:
 
 
 @cli.command
-def show(*, as_json: Json = False) -> None:
+def install(*, as_json: Json = False) -> None:
+    """Put the rules in force that come with Paywright, where there are none yet."""
+    installed = with_app(ensure_rules)
+    if as_json:
+        print_json({"installed": installed})
+    else:
+        out.print("They are in force now." if installed else "Nothing was missing.")
+
+
+@cli.command
+def show(*, of: Subject = "issues", as_json: Json = False) -> None:
     """Print the rules in force, as they were loaded."""
 
     async def main(app: App) -> tuple[str, str] | None:
         async with app.db.snapshot() as tx:
-            return await store.active_version(tx, rules_engine.RULE_SET)
+            return await store.active_version(tx, RULE_SETS[of][0])
 
     active = with_app(main)
     version, source = active or ("", "")
@@ -71,12 +84,12 @@ def show(*, as_json: Json = False) -> None:
 
 
 @cli.command
-def history(*, as_json: Json = False) -> None:
+def history(*, of: Subject = "issues", as_json: Json = False) -> None:
     """Every version that was ever loaded, newest first."""
 
     async def main(app: App) -> list[store.StoredVersion]:
         async with app.db.snapshot() as tx:
-            return await store.versions(tx, rules_engine.RULE_SET)
+            return await store.versions(tx, RULE_SETS[of][0])
 
     versions = with_app(main)
     if as_json:
@@ -90,16 +103,16 @@ def history(*, as_json: Json = False) -> None:
 
 
 @cli.command
-def activate(version: str, *, as_json: Json = False) -> None:
+def activate(version: str, *, of: Subject = "issues", as_json: Json = False) -> None:
     """Put a version of the past in force again."""
 
     async def main(app: App) -> bool:
         return await activate_version(
             app.db,
             system_cause(),
-            name=rules_engine.RULE_SET,
+            name=RULE_SETS[of][0],
             version=version,
-            schemas=rules_engine.SCHEMAS,
+            schemas=RULE_SETS[of][1],
         )
 
     changed = with_app(main)
@@ -107,6 +120,16 @@ def activate(version: str, *, as_json: Json = False) -> None:
         print_json({"version": version, "changed": changed})
     else:
         out.print(f"Version {version} {'is in force now' if changed else 'was in force already'}.")
+
+
+def _schemas(source: str) -> Schemas:
+    """What the rules in a file may ask about: its name says what they are about."""
+    name = parse_document(source).name
+    for known, schemas in RULE_SETS.values():
+        if known == name:
+            return schemas
+    names = " or ".join(known for known, _ in RULE_SETS.values())
+    raise CommandFailed(f"the name must be {names}, not {name}")
 
 
 def _read(file: Path) -> str:

@@ -3,7 +3,11 @@
 from paywright.cli.console import out, print_json, print_table
 from paywright.settings import Settings
 
-_SECRET = ("database_url", "encryption_key")
+# URLs may hold a password.
+_SECRET = (
+    *("database_url", "encryption_key", "redis_url", "smtp_url", "sms_api_secret"),
+    *("partner_bank_token", "kyc_provider_token"),
+)
 
 
 def show_settings(settings: Settings, *, as_json: bool) -> None:

@@ -104,6 +104,22 @@ begin
         using errcode = 'integrity_constraint_violation';
 end $$;
 
+CREATE FUNCTION public.risk_refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'risk assessments are append-only: % refused', lower(tg_op)
+        using errcode = 'integrity_constraint_violation';
+end $$;
+
+CREATE FUNCTION public.screening_hits_refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'evidence of screening is never changed'
+        using errcode = 'integrity_constraint_violation';
+end $$;
+
 CREATE TABLE public.accounts (
     id uuid NOT NULL,
     code text,
@@ -147,6 +163,7 @@ CREATE TABLE public.api_keys (
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
     CONSTRAINT api_keys_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'dispatcher'::text, 'approver'::text, 'reviewer'::text, 'operator'::text, 'admin'::text]))),
     CONSTRAINT api_keys_secret_hash_check CHECK ((length(secret_hash) = 32))
@@ -181,6 +198,68 @@ CREATE VIEW public.audit_log AS
     after,
     data
    FROM public.events;
+
+CREATE TABLE public.challenge_subjects (
+    kind text NOT NULL,
+    id text NOT NULL,
+    wrong_at timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT challenge_subjects_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'user'::text]))),
+    CONSTRAINT challenge_subjects_wrong_at_check CHECK ((cardinality(wrong_at) <= 10))
+);
+
+CREATE TABLE public.challenges (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id text NOT NULL,
+    method text NOT NULL,
+    channel text,
+    status text NOT NULL,
+    binding bytea NOT NULL,
+    code_hash bytea,
+    recipient bytea,
+    tries_left smallint NOT NULL,
+    resends_left smallint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT challenges_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text]))),
+    CONSTRAINT challenges_check CHECK ((expires_at <= (created_at + '00:15:00'::interval))),
+    CONSTRAINT challenges_check1 CHECK (((closed_at IS NULL) = (status = 'open'::text))),
+    CONSTRAINT challenges_check2 CHECK (((method = 'otp'::text) = (channel IS NOT NULL))),
+    CONSTRAINT challenges_check3 CHECK ((((method = 'otp'::text) AND (status = 'open'::text)) = (code_hash IS NOT NULL))),
+    CONSTRAINT challenges_check4 CHECK (((code_hash IS NULL) = (recipient IS NULL))),
+    CONSTRAINT challenges_method_check CHECK ((method = ANY (ARRAY['otp'::text, 'totp'::text]))),
+    CONSTRAINT challenges_resends_left_check CHECK (((resends_left >= 0) AND (resends_left <= 3))),
+    CONSTRAINT challenges_status_check CHECK ((status = ANY (ARRAY['open'::text, 'passed'::text, 'locked'::text, 'expired'::text, 'void'::text]))),
+    CONSTRAINT challenges_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['customer'::text, 'user'::text]))),
+    CONSTRAINT challenges_tries_left_check CHECK (((tries_left >= 0) AND (tries_left <= 5)))
+);
+
+CREATE TABLE public.cleared_pairs (
+    customer_id text NOT NULL,
+    list text NOT NULL,
+    entry_id text NOT NULL,
+    entry_hash bytea NOT NULL,
+    name_hash bytea NOT NULL,
+    reason text NOT NULL,
+    cleared_by text NOT NULL,
+    cleared_at timestamp with time zone NOT NULL,
+    CONSTRAINT cleared_pairs_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 2000)))
+);
+
+CREATE TABLE public.customer_screenings (
+    customer_id text NOT NULL,
+    generation bigint NOT NULL,
+    name_hash bytea,
+    status text NOT NULL,
+    matches jsonb NOT NULL,
+    hit_id uuid,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT customer_screenings_status_check CHECK ((status = ANY (ARRAY['clear'::text, 'hit'::text])))
+);
 
 CREATE TABLE public.customers (
     id text NOT NULL,
@@ -300,7 +379,43 @@ CREATE TABLE public.issues (
     CONSTRAINT issues_check2 CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL))),
     CONSTRAINT issues_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'critical'::text]))),
     CONSTRAINT issues_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'awaiting_review'::text, 'resolved'::text, 'failed'::text]))),
-    CONSTRAINT issues_type_check CHECK ((type = ANY (ARRAY['decline'::text, 'missed_installment'::text, 'dispute'::text, 'refund_request'::text])))
+    CONSTRAINT issues_type_check CHECK ((type = ANY (ARRAY['decline'::text, 'missed_installment'::text, 'dispute'::text, 'refund_request'::text, 'payment_review'::text])))
+);
+
+CREATE TABLE public.kyc_checks (
+    id uuid NOT NULL,
+    customer_id text NOT NULL,
+    provider text NOT NULL,
+    provider_reference text,
+    status text NOT NULL,
+    reason text,
+    subject_index bytea NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    requested_by text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    ask_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    decided_by text,
+    expires_at timestamp with time zone,
+    CONSTRAINT kyc_checks_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT kyc_checks_check CHECK (((status = 'pending'::text) = (decided_at IS NULL))),
+    CONSTRAINT kyc_checks_check1 CHECK (((status = 'pending'::text) = (ask_at IS NOT NULL))),
+    CONSTRAINT kyc_checks_check2 CHECK (((status = 'verified'::text) = (expires_at IS NOT NULL))),
+    CONSTRAINT kyc_checks_reason_check CHECK ((length(reason) <= 500)),
+    CONSTRAINT kyc_checks_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'pending'::text, 'verified'::text, 'rejected'::text]))),
+    CONSTRAINT kyc_checks_subject_index_check CHECK ((length(subject_index) = 32))
+);
+
+CREATE TABLE public.kyc_standings (
+    customer_id text NOT NULL,
+    status text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    check_id uuid,
+    expires_at timestamp with time zone,
+    subject_index bytea,
+    CONSTRAINT kyc_standings_check CHECK (((status = 'verified'::text) = (expires_at IS NOT NULL))),
+    CONSTRAINT kyc_standings_check1 CHECK (((status = 'verified'::text) = (subject_index IS NOT NULL))),
+    CONSTRAINT kyc_standings_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'pending'::text, 'verified'::text, 'rejected'::text])))
 );
 
 CREATE TABLE public.ledger_transfers (
@@ -332,11 +447,52 @@ END),
     CONSTRAINT ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['post'::text, 'hold'::text, 'post_hold'::text, 'release_hold'::text, 'expire_hold'::text])))
 );
 
+CREATE TABLE public.messages (
+    id uuid NOT NULL,
+    channel text NOT NULL,
+    recipient bytea NOT NULL,
+    content bytea,
+    purpose text NOT NULL,
+    dedupe_key text NOT NULL,
+    status text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    not_after timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    provider_id text,
+    error text,
+    CONSTRAINT messages_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text]))),
+    CONSTRAINT messages_check CHECK (((sent_at IS NOT NULL) = (status = 'sent'::text))),
+    CONSTRAINT messages_check1 CHECK (((content IS NOT NULL) OR (status = ANY (ARRAY['sent'::text, 'failed'::text, 'expired'::text])))),
+    CONSTRAINT messages_dedupe_key_check CHECK (((length(dedupe_key) >= 1) AND (length(dedupe_key) <= 200))),
+    CONSTRAINT messages_error_check CHECK ((length(error) <= 500)),
+    CONSTRAINT messages_provider_id_check CHECK ((length(provider_id) <= 200)),
+    CONSTRAINT messages_purpose_check CHECK ((purpose ~ '^[a-z_]{1,32}$'::text)),
+    CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'expired'::text])))
+);
+
 CREATE TABLE public.open_holds (
     id uuid NOT NULL,
     debit_account_id uuid NOT NULL,
     credit_account_id uuid NOT NULL,
     expires_at timestamp with time zone
+);
+
+CREATE TABLE public.payment_attempts (
+    payment_id uuid NOT NULL,
+    seq smallint NOT NULL,
+    provider text NOT NULL,
+    call text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ended_at timestamp with time zone,
+    outcome text,
+    code text,
+    CONSTRAINT payment_attempts_call_check CHECK ((call = ANY (ARRAY['submit'::text, 'look_up'::text]))),
+    CONSTRAINT payment_attempts_check CHECK (((ended_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT payment_attempts_code_check CHECK ((length(code) <= 100)),
+    CONSTRAINT payment_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['approved'::text, 'declined'::text, 'pending'::text, 'lost'::text]))),
+    CONSTRAINT payment_attempts_seq_check CHECK ((seq > 0))
 );
 
 CREATE VIEW public.payment_audit_log AS
@@ -353,6 +509,19 @@ CREATE VIEW public.payment_audit_log AS
    FROM public.events
   WHERE (subject ~~ 'pay\_%'::text);
 
+CREATE TABLE public.payment_transitions (
+    payment_id uuid NOT NULL,
+    seq smallint NOT NULL,
+    before text NOT NULL,
+    after text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_transitions_check CHECK ((before <> after)),
+    CONSTRAINT payment_transitions_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 100))),
+    CONSTRAINT payment_transitions_seq_check CHECK ((seq > 0))
+);
+
 CREATE TABLE public.payments (
     id uuid NOT NULL,
     kind text NOT NULL,
@@ -368,6 +537,7 @@ CREATE TABLE public.payments (
     recorded_at timestamp with time zone NOT NULL,
     debit_account_id uuid,
     credit_account_id uuid,
+    beneficiary bytea,
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT payments_currency_check CHECK ((length(currency) = 3)),
     CONSTRAINT payments_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'vendor_payment'::text, 'charge'::text]))),
@@ -462,6 +632,22 @@ CREATE SEQUENCE public.pgqueuer_statistics_id_seq
 
 ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
 
+CREATE UNLOGGED TABLE public.rate_limits (
+    name bytea NOT NULL,
+    empty_at timestamp with time zone NOT NULL,
+    is_allowed boolean NOT NULL,
+    CONSTRAINT rate_limits_name_check CHECK ((length(name) = 32))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.05');
+
+CREATE TABLE public.refresh_tokens (
+    token_hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT refresh_tokens_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
 CREATE TABLE public.reviews (
     id uuid NOT NULL,
     issue_id uuid NOT NULL,
@@ -475,6 +661,58 @@ CREATE TABLE public.reviews (
     CONSTRAINT reviews_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'modify'::text, 'reject'::text]))),
     CONSTRAINT reviews_outcome_check CHECK ((outcome = ANY (ARRAY['agreed'::text, 'modified'::text, 'rejected'::text])))
 );
+
+CREATE TABLE public.risk_assessments (
+    payment_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    payer text,
+    payee text,
+    score smallint NOT NULL,
+    level text NOT NULL,
+    rules_version text NOT NULL,
+    generation bigint NOT NULL,
+    exemption_id uuid,
+    fired json,
+    facts json NOT NULL,
+    matches json,
+    CONSTRAINT risk_assessments_check CHECK (((level = 'low'::text) OR (fired IS NOT NULL))),
+    CONSTRAINT risk_assessments_level_check CHECK ((level = ANY (ARRAY['low'::text, 'high'::text, 'blocked'::text]))),
+    CONSTRAINT risk_assessments_score_check CHECK ((score >= 0))
+);
+
+CREATE TABLE public.risk_exemptions (
+    id uuid NOT NULL,
+    customer_id text NOT NULL,
+    rule_id text,
+    payee text,
+    currency text,
+    amount_max_minor bigint,
+    reason text NOT NULL,
+    granted_by text NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_by text,
+    ended_at timestamp with time zone,
+    CONSTRAINT risk_exemptions_amount_max_minor_check CHECK ((amount_max_minor > 0)),
+    CONSTRAINT risk_exemptions_check CHECK ((expires_at > granted_at)),
+    CONSTRAINT risk_exemptions_check1 CHECK (((currency IS NULL) = (amount_max_minor IS NULL))),
+    CONSTRAINT risk_exemptions_check2 CHECK (((ended_by IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT risk_exemptions_currency_check CHECK ((length(currency) = 3)),
+    CONSTRAINT risk_exemptions_customer_id_check CHECK (((length(customer_id) >= 1) AND (length(customer_id) <= 64))),
+    CONSTRAINT risk_exemptions_payee_check CHECK (((length(payee) >= 1) AND (length(payee) <= 64))),
+    CONSTRAINT risk_exemptions_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT risk_exemptions_rule_id_check CHECK (((length(rule_id) >= 1) AND (length(rule_id) <= 63)))
+);
+
+CREATE TABLE public.risk_profiles (
+    customer_id text NOT NULL,
+    day date NOT NULL,
+    count integer NOT NULL,
+    sums json NOT NULL,
+    slots json NOT NULL,
+    CONSTRAINT risk_profiles_count_check CHECK ((count >= 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.05');
 
 CREATE TABLE public.rule_set_activations (
     sequence bigint NOT NULL,
@@ -510,6 +748,119 @@ CREATE TABLE public.schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.screening_entries (
+    list text NOT NULL,
+    entry_id text NOT NULL,
+    hash bytea NOT NULL,
+    generation bigint NOT NULL,
+    data jsonb NOT NULL,
+    CONSTRAINT screening_entries_hash_check CHECK ((length(hash) = 16))
+);
+
+CREATE TABLE public.screening_generations (
+    id bigint NOT NULL,
+    lists jsonb NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.screening_hits (
+    id uuid NOT NULL,
+    customer_id text NOT NULL,
+    generation bigint NOT NULL,
+    lists jsonb NOT NULL,
+    matches jsonb NOT NULL,
+    sealed bytea NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.screening_lists (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    format text NOT NULL,
+    source text NOT NULL,
+    entries integer NOT NULL,
+    damaged integer NOT NULL,
+    is_current boolean NOT NULL,
+    loaded_by text NOT NULL,
+    loaded_at timestamp with time zone NOT NULL,
+    CONSTRAINT screening_lists_damaged_check CHECK ((damaged >= 0)),
+    CONSTRAINT screening_lists_entries_check CHECK ((entries >= 0)),
+    CONSTRAINT screening_lists_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_.-]{0,63}$'::text)),
+    CONSTRAINT screening_lists_source_check CHECK ((length(source) <= 200)),
+    CONSTRAINT screening_lists_version_check CHECK ((version ~ '^[0-9a-f]{12}$'::text))
+);
+
+ALTER TABLE public.screening_lists ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.screening_lists_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.screening_progress (
+    only_row boolean DEFAULT true NOT NULL,
+    seen timestamp with time zone NOT NULL,
+    CONSTRAINT screening_progress_only_row_check CHECK (only_row)
+);
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    ip inet,
+    started_at timestamp with time zone NOT NULL,
+    refreshed_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_why text,
+    CONSTRAINT sessions_check CHECK (((ended_at IS NULL) = (ended_why IS NULL))),
+    CONSTRAINT sessions_ended_why_check CHECK ((ended_why = ANY (ARRAY['signed_out'::text, 'ended_by_admin'::text, 'password_changed'::text, 'user_disabled'::text, 'token_reused'::text])))
+);
+
+CREATE TABLE public.signing_keys (
+    kid text NOT NULL,
+    public_key text NOT NULL,
+    private_key bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    verifies_until timestamp with time zone
+);
+
+CREATE TABLE public.totp_enrolments (
+    subject_kind text NOT NULL,
+    subject_id text NOT NULL,
+    secret bytea,
+    confirmed_at timestamp with time zone,
+    pending_secret bytea,
+    pending_since timestamp with time zone,
+    last_step bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT totp_enrolments_check CHECK (((confirmed_at IS NULL) = (secret IS NULL))),
+    CONSTRAINT totp_enrolments_check1 CHECK (((pending_since IS NULL) = (pending_secret IS NULL))),
+    CONSTRAINT totp_enrolments_check2 CHECK (((secret IS NOT NULL) OR (pending_secret IS NOT NULL))),
+    CONSTRAINT totp_enrolments_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['customer'::text, 'user'::text])))
+);
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    email bytea NOT NULL,
+    email_index bytea NOT NULL,
+    name bytea NOT NULL,
+    role text NOT NULL,
+    password_hash text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    failed_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    password_changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT users_email_index_check CHECK ((length(email_index) = 32)),
+    CONSTRAINT users_failed_count_check CHECK ((failed_count >= 0)),
+    CONSTRAINT users_password_hash_check CHECK ((password_hash ~~ '$argon2id$%'::text)),
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'dispatcher'::text, 'approver'::text, 'reviewer'::text, 'operator'::text, 'admin'::text]))),
+    CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+
 ALTER TABLE ONLY public.events ATTACH PARTITION public.events_default DEFAULT;
 
 ALTER TABLE ONLY public.events ALTER COLUMN sequence SET DEFAULT nextval('public.events_sequence'::regclass);
@@ -531,6 +882,18 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.challenge_subjects
+    ADD CONSTRAINT challenge_subjects_pkey PRIMARY KEY (kind, id);
+
+ALTER TABLE ONLY public.challenges
+    ADD CONSTRAINT challenges_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.cleared_pairs
+    ADD CONSTRAINT cleared_pairs_pkey PRIMARY KEY (customer_id, list, entry_id);
+
+ALTER TABLE ONLY public.customer_screenings
+    ADD CONSTRAINT customer_screenings_pkey PRIMARY KEY (customer_id);
 
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (id);
@@ -562,11 +925,29 @@ ALTER TABLE ONLY public.issue_actions
 ALTER TABLE ONLY public.issues
     ADD CONSTRAINT issues_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.kyc_checks
+    ADD CONSTRAINT kyc_checks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.kyc_standings
+    ADD CONSTRAINT kyc_standings_pkey PRIMARY KEY (customer_id);
+
 ALTER TABLE ONLY public.ledger_transfers
     ADD CONSTRAINT ledger_transfers_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_dedupe_key_key UNIQUE (dedupe_key);
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.open_holds
     ADD CONSTRAINT open_holds_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.payment_attempts
+    ADD CONSTRAINT payment_attempts_pkey PRIMARY KEY (payment_id, seq);
+
+ALTER TABLE ONLY public.payment_transitions
+    ADD CONSTRAINT payment_transitions_pkey PRIMARY KEY (payment_id, seq);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (id);
@@ -586,11 +967,26 @@ ALTER TABLE ONLY public.pgqueuer_schedules
 ALTER TABLE ONLY public.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.rate_limits
+    ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
+
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_issue_id_key UNIQUE (issue_id);
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.risk_assessments
+    ADD CONSTRAINT risk_assessments_pkey PRIMARY KEY (payment_id, at);
+
+ALTER TABLE ONLY public.risk_exemptions
+    ADD CONSTRAINT risk_exemptions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.risk_profiles
+    ADD CONSTRAINT risk_profiles_pkey PRIMARY KEY (customer_id);
 
 ALTER TABLE ONLY public.rule_set_activations
     ADD CONSTRAINT rule_set_activations_pkey PRIMARY KEY (sequence);
@@ -601,9 +997,51 @@ ALTER TABLE ONLY public.rule_sets
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY public.screening_entries
+    ADD CONSTRAINT screening_entries_pkey PRIMARY KEY (list, entry_id);
+
+ALTER TABLE ONLY public.screening_generations
+    ADD CONSTRAINT screening_generations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.screening_hits
+    ADD CONSTRAINT screening_hits_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.screening_lists
+    ADD CONSTRAINT screening_lists_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.screening_progress
+    ADD CONSTRAINT screening_progress_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY public.totp_enrolments
+    ADD CONSTRAINT totp_enrolments_pkey PRIMARY KEY (subject_kind, subject_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email_index_key UNIQUE (email_index);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
 CREATE INDEX accounts_owner ON public.accounts USING btree (owner, id);
 
+CREATE INDEX challenges_due ON public.challenges USING btree (expires_at) WHERE (status = 'open'::text);
+
+CREATE UNIQUE INDEX challenges_open ON public.challenges USING btree (payment_id) WHERE (status = 'open'::text);
+
+CREATE INDEX challenges_payment ON public.challenges USING btree (payment_id, id DESC);
+
+CREATE INDEX customer_screenings_generation ON public.customer_screenings USING btree (generation);
+
+CREATE INDEX customer_screenings_hits ON public.customer_screenings USING btree (hit_id) WHERE (status = 'hit'::text);
+
 CREATE INDEX customers_email ON public.customers USING btree (email_index) WHERE (email_index IS NOT NULL);
+
+CREATE INDEX customers_updated ON public.customers USING btree (updated_at, id);
 
 CREATE INDEX events_subject ON ONLY public.events USING btree (subject, sequence);
 
@@ -617,11 +1055,23 @@ CREATE INDEX issues_customer ON public.issues USING btree (customer_id, id DESC)
 
 CREATE INDEX issues_status ON public.issues USING btree (status, id DESC);
 
+CREATE INDEX kyc_checks_customer ON public.kyc_checks USING btree (customer_id, id DESC);
+
+CREATE INDEX kyc_checks_due ON public.kyc_checks USING btree (ask_at) WHERE (status = 'pending'::text);
+
+CREATE UNIQUE INDEX kyc_checks_open ON public.kyc_checks USING btree (customer_id) WHERE (status = 'pending'::text);
+
+CREATE INDEX kyc_standings_expiring ON public.kyc_standings USING btree (expires_at) WHERE (status = 'verified'::text);
+
 CREATE INDEX ledger_transfers_credit ON public.ledger_transfers USING btree (credit_account_id, created_at);
 
 CREATE INDEX ledger_transfers_debit ON public.ledger_transfers USING btree (debit_account_id, created_at);
 
 CREATE UNIQUE INDEX ledger_transfers_hold ON public.ledger_transfers USING btree (hold_id) WHERE (hold_id IS NOT NULL);
+
+CREATE INDEX messages_unread ON public.messages USING btree (not_after) WHERE ((content IS NOT NULL) AND (status <> 'sent'::text));
+
+CREATE UNIQUE INDEX one_signing_key ON public.signing_keys USING btree ((true)) WHERE (verifies_until IS NULL);
 
 CREATE INDEX open_holds_credit ON public.open_holds USING btree (credit_account_id);
 
@@ -632,6 +1082,8 @@ CREATE INDEX open_holds_expiry ON public.open_holds USING btree (expires_at) WHE
 CREATE INDEX payments_customer ON public.payments USING btree (customer_id, created_at DESC) WHERE (customer_id IS NOT NULL);
 
 CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (reference) WHERE (reference IS NOT NULL);
+
+CREATE INDEX payments_waiting ON public.payments USING btree (recorded_at, id) WHERE (status = ANY (ARRAY['requires_otp'::text, 'processing'::text, 'unknown'::text]));
 
 CREATE INDEX pgqueuer_dead_id ON public.pgqueuer USING btree (id) WHERE (status = 'failed'::public.pgqueuer_status);
 
@@ -663,7 +1115,29 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
+CREATE INDEX refresh_tokens_of_session ON public.refresh_tokens USING btree (session_id);
+
+CREATE INDEX risk_assessments_level ON public.risk_assessments USING btree (level, payment_id) WHERE (level <> 'low'::text);
+
+CREATE INDEX risk_assessments_payer ON public.risk_assessments USING btree (payer, payment_id) WHERE (payer IS NOT NULL);
+
+CREATE INDEX risk_exemptions_customer ON public.risk_exemptions USING btree (customer_id, id);
+
+CREATE INDEX risk_exemptions_open ON public.risk_exemptions USING btree (customer_id) WHERE (ended_at IS NULL);
+
 CREATE INDEX rule_set_activations_name ON public.rule_set_activations USING btree (name, sequence DESC);
+
+CREATE INDEX screening_entries_generation ON public.screening_entries USING btree (generation);
+
+CREATE INDEX screening_hits_customer ON public.screening_hits USING btree (customer_id, id);
+
+CREATE UNIQUE INDEX screening_lists_current ON public.screening_lists USING btree (name) WHERE is_current;
+
+CREATE INDEX sessions_by_expiry ON public.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_of_user ON public.sessions USING btree (user_id, id) WHERE (ended_at IS NULL);
+
+CREATE INDEX users_active_admins ON public.users USING btree (id) WHERE ((role = 'admin'::text) AND (status = 'active'::text));
 
 ALTER INDEX public.events_pkey ATTACH PARTITION public.events_default_pkey;
 
@@ -683,6 +1157,14 @@ CREATE TRIGGER ledger_transfers_append_only BEFORE DELETE OR UPDATE ON public.le
 
 CREATE TRIGGER ledger_transfers_no_truncate BEFORE TRUNCATE ON public.ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION public.ledger_refuse_change();
 
+CREATE TRIGGER risk_assessments_append_only BEFORE DELETE OR UPDATE ON public.risk_assessments FOR EACH ROW EXECUTE FUNCTION public.risk_refuse_change();
+
+CREATE TRIGGER risk_assessments_no_truncate BEFORE TRUNCATE ON public.risk_assessments FOR EACH STATEMENT EXECUTE FUNCTION public.risk_refuse_change();
+
+CREATE TRIGGER screening_hits_append_only BEFORE DELETE OR UPDATE ON public.screening_hits FOR EACH ROW EXECUTE FUNCTION public.screening_hits_refuse_change();
+
+CREATE TRIGGER screening_hits_no_truncate BEFORE TRUNCATE ON public.screening_hits FOR EACH STATEMENT EXECUTE FUNCTION public.screening_hits_refuse_change();
+
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION public.fn_pgqueuer_changed();
 
 ALTER TABLE ONLY public.decisions
@@ -691,14 +1173,32 @@ ALTER TABLE ONLY public.decisions
 ALTER TABLE ONLY public.issue_actions
     ADD CONSTRAINT issue_actions_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES public.issues(id);
 
-ALTER TABLE ONLY public.issues
-    ADD CONSTRAINT issues_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+ALTER TABLE ONLY public.kyc_checks
+    ADD CONSTRAINT kyc_checks_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.kyc_standings
+    ADD CONSTRAINT kyc_standings_check_id_fkey FOREIGN KEY (check_id) REFERENCES public.kyc_checks(id);
+
+ALTER TABLE ONLY public.kyc_standings
+    ADD CONSTRAINT kyc_standings_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.payment_attempts
+    ADD CONSTRAINT payment_attempts_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
+ALTER TABLE ONLY public.payment_transitions
+    ADD CONSTRAINT payment_transitions_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES public.issues(id);
 
 ALTER TABLE ONLY public.rule_set_activations
     ADD CONSTRAINT rule_set_activations_name_version_fkey FOREIGN KEY (name, version) REFERENCES public.rule_sets(name, version);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
