@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ai_human_review_threshold: Percent = 70
 
     # Screening
-    screening_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.70
+    screening_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.69
 
     # Safety
     encryption_key: str = ""  # 64 hexadecimal digits; made up and kept in development

@@ -171,8 +171,8 @@ async def _refuse_development_keys(app: App) -> None:
     if keys or users:
         await app.close()
         raise SettingsError(
-            f"{len(keys)} development API keys and {len(users)} development users are valid in "
-            "this database; revoke them with "
+            f"{len(keys)} development API keys are valid in this database, and so are "
+            f"{len(users)} passwords of development users; revoke them with "
             "`paywright keys revoke-development`, or set ENVIRONMENT=development"
         )
 

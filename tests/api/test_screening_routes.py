@@ -107,9 +107,13 @@ async def test_lists_are_shown(api: Client, listed: None) -> None:
     assert shown["items"][0]["entries"] == 2
 
 
+HITS = "/api/v1/screening/hits"
+
+
 async def test_a_match_is_found_looked_at_and_cleared(api: Client, hit: str) -> None:
-    (item,) = (await api.get("/api/v1/screening/hits")).json()["items"]
-    assert (item["customer_id"], item["status"]) == (hit, "hit")
+    hits = {it["customer_id"]: it for it in (await api.get(HITS)).json()["items"]}
+    item = hits[hit]
+    assert item["status"] == "hit"
     shown = (await api.get(f"/api/v1/customers/{hit}/screening")).json()
     assert shown["standing"] == item
     assert shown["evidence"][0]["id"] == item["hit_id"]
@@ -117,7 +121,7 @@ async def test_a_match_is_found_looked_at_and_cleared(api: Client, hit: str) -> 
     body = {"customer_id": hit, "list": "demo", "entry_id": "d1", "reason": "not born then"}
     cleared = await api.post("/api/v1/screening/clearances", json=body)
     assert (cleared.status_code, cleared.json()["status"]) == (201, "clear")
-    assert (await api.get("/api/v1/screening/hits")).json() == {"items": [], "next_cursor": None}
+    assert hit not in [it["customer_id"] for it in (await api.get(HITS)).json()["items"]]
     again = await api.post("/api/v1/screening/clearances", json=body)
     assert again.status_code == 409
     assert again.json()["type"].endswith("no-such-match")
