@@ -55,4 +55,6 @@ def test_beside_a_running_server_its_worker_decides_them(lived_in: House) -> Non
     assert lived_in.query("select count(*) as n from decisions") == [{"n": 11}]
     twice = "select subject from events where type = 'issue.decided' group by 1 having count(*) > 1"
     assert lived_in.query(twice) == []
-    assert lived_in.query("select count(*) as n from pgqueuer") == [{"n": 0}]
+    # A second look at what another bank was sent may still be to come.
+    left = "select count(*) as n from pgqueuer where entrypoint <> 'settle_payment'"
+    assert lived_in.query(left) == [{"n": 0}]
