@@ -9,7 +9,6 @@ import msgspec
 from paywright.challenges.answer import Held, load_for_answer, save_answers, try_code
 from paywright.challenges.model import Binding, Challenge, Passed, Subject
 from paywright.challenges.open import open_challenges
-from paywright.core.cause import Cause
 from paywright.core.errors import Problem
 from paywright.core.ids import PaymentId, TransferId
 from paywright.db.pool import Tx
@@ -143,12 +142,8 @@ def subject_of(draft: Draft, book: Book) -> Subject:
     """Who is asked: whose money it is; of our own money, who moves it."""
     owner = _owner(draft, book)
     if owner == HOUSE:
-        return Subject(kind="user", id=actor_of(draft.order.cause))
+        return Subject(kind="user", id=draft.order.cause.actor.id)
     return Subject(kind="customer", id=owner)
-
-
-def actor_of(cause: Cause) -> str:
-    return cause.actor.id
 
 
 def _owner(draft: Draft, book: Book) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from paywright.core.ids import PaymentId
 from paywright.db.pool import Tx
 from paywright.payments.model import PaymentStatus
+from paywright.payments.states import FIRST, may_follow
 
 
 class Fresh(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,10 @@ class Fresh(msgspec.Struct, frozen=True, kw_only=True):
     failure_code: str | None = None
     beneficiary: bytes | None = None
 
+    def __post_init__(self) -> None:
+        if self.status not in FIRST:
+            raise AssertionError(f"no payment is made {self.status}")
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A status that follows another. reason: in a word."""
@@ -37,6 +42,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     at: datetime
     failure_code: str | None = None
+
+    def __post_init__(self) -> None:
+        if not may_follow(self.before, self.after):
+            raise AssertionError(f"{self.payment_id}: {self.after} cannot follow {self.before}")
 
 
 async def insert(tx: Tx, payments: Sequence[Fresh]) -> None:
