@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from tests.simulator.simulating import Simulator, simulating
 
 from paywright.db.embedded import EmbeddedServer
 from paywright.db.migrate import migrate
@@ -95,3 +96,16 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     database = await Database.connect(database_url, connections_max=10)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    folder = tmp_path_factory.mktemp("simulator")
+    with simulating(folder) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Simulator:
+    running.reset()
+    return running

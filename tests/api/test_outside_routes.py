@@ -1,7 +1,7 @@
 """Transfers to other banks: held, sent, and settled, whatever becomes of the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from tests.builders import TEST_KEY
 from tests.ledger.building import a_post, moved, opened
-from tests.simulator.simulating import IBAN, Simulator, simulating
+from tests.simulator.simulating import IBAN, Simulator
 
 from paywright.cli import prepare
 from paywright.core.ids import PaymentId
@@ -31,12 +31,6 @@ Client = httpx2.AsyncClient
 ClientOf = Callable[[Role | None], Awaitable[Client]]
 PATH = "/api/v1/transfers"
 PAYEE = {"name": "Nordlicht Bau GmbH", "iban": IBAN}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with simulating(tmp_path_factory.mktemp("simulator")) as simulator:
-        yield simulator
 
 
 @pytest.fixture
