@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 _LISTENER_CHECK_SECONDS = 15.0
 _PROBE_SECONDS = 5.0
+_CANCEL_AGAIN_SECONDS = 0.1
 # Each of two lanes keeps a connection to listen; in a smaller pool the work itself would find none.
 _LISTEN_POOL_MIN = 5
 
@@ -75,10 +76,12 @@ class QueueDriver:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.wait({self._listener})
-            self._listener = None
+        listener, self._listener = self._listener, None
+        while listener is not None and not listener.done():
+            # Again and again: the driver turns a cancel that comes as the connection is lost into
+            # an error, after which we would listen anew.
+            listener.cancel()
+            await asyncio.wait({listener}, timeout=_CANCEL_AGAIN_SECONDS)
 
     async def _listen(self, channel: str, relay: Callable[..., None]) -> None:
         """Hold a connection that listens; find another whenever it breaks, for ever."""
