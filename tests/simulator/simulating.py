@@ -35,7 +35,16 @@ class Simulator:
 
     def reset(self, seed: int = 0) -> None:
         self.set()
+        self.tell()
         assert self.http.post("/control/reset", json={"seed": seed}).status_code == 200
+
+    def tell(self, **hooks: dict[str, str]) -> None:
+        """Have events told to these; a side that is not named tells nobody."""
+        answer = self.http.put("/control/webhooks", json=hooks)
+        assert answer.status_code == 200, answer.text
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        return self.http.get("/control/webhooks/deliveries").json()["deliveries"]
 
     def books(self, **page: int) -> dict[str, Any]:
         return self.http.get("/control/books", params=page).json()

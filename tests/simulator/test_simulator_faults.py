@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import stripe
 from tests.processes import free_port
-from tests.simulator.simulating import Simulator, a_creditor, simulating
+from tests.simulator.simulating import TOKEN, Simulator, a_creditor, simulating
 
-from paywright.simulator.faults import Ending, Faults, FaultSource, Latency
+from paywright.simulator.faults import SIDES, AllFaults, Ending, Faults, FaultSource, Latency
 
 
 def outcome(simulator: Simulator, key: str) -> str:
@@ -72,6 +73,91 @@ def test_who_asks_too_often_is_told_when_to_come_back(simulator: Simulator) -> N
     assert simulator.books()["payments_total"] == 4 - len(refused)
     time.sleep(1)
     assert simulator.pay("k9").status_code == 201
+
+
+def test_retry_after_is_what_the_knob_says(simulator: Simulator) -> None:
+    simulator.set(rate_limit_per_s=1, retry_after_s=7)
+    answers = [simulator.pay(f"k{n}") for n in range(2)]
+    assert answers[1].headers["retry-after"] == "7"
+
+
+def test_a_side_has_knobs_of_its_own(simulator: Simulator) -> None:
+    simulator.set(failure_rate=1, settle_after_ms=5)
+    assert simulator.http.put("/control/faults/bank", json={"drop_rate": 0.5}).status_code == 200
+    knobs = simulator.http.get("/control/faults").json()
+    assert knobs["failure_rate"] == 1
+    assert {side: knobs["sides"][side]["failure_rate"] for side in SIDES} == {
+        "bank": 0,
+        "stripe": 1,
+        "kyc": 1,
+    }
+    assert knobs["sides"]["bank"]["drop_rate"] == 0.5
+    simulator.http.put("/control/faults/bank", json={})
+    assert simulator.pay("k1").status_code == 201
+    assert simulator.check("k1").status_code >= 500
+    assert simulator.books()["requests_by_side"]["kyc"] == {"failed": 1}
+    # What is set for all is set for each.
+    simulator.set()
+    assert simulator.check("k1").status_code == 201
+
+
+def test_a_side_that_does_not_exist_has_no_knobs(simulator: Simulator) -> None:
+    assert 400 <= simulator.http.put("/control/faults/post", json={}).status_code < 500
+
+
+def test_traffic_of_one_side_does_not_change_whom_it_hits_on_another() -> None:
+    def bank_endings(checks_between: int) -> list[Ending]:
+        it = AllFaults(Faults(failure_rate=0.3, drop_rate=0.3), seed=3, monotonic=lambda: 0.0)
+        endings: list[Ending] = []
+        for _ in range(200):
+            endings.append(it.sides["bank"].draw().ending)
+            for _ in range(checks_between):
+                it.sides["kyc"].draw()
+                it.sides["bank"].draw_luck()
+        return endings
+
+    assert bank_endings(0) == bank_endings(3)
+
+
+def test_the_sides_do_not_fall_alike() -> None:
+    it = AllFaults(Faults(failure_rate=0.3), seed=3, monotonic=lambda: 0.0)
+    fallen = {side: [source.draw().ending for _ in range(100)] for side, source in it.sides.items()}
+    assert fallen["bank"] != fallen["stripe"] != fallen["kyc"]
+
+
+def ask_stripe(simulator: Simulator) -> stripe.StripeError:
+    """What the official SDK raises when it asks for a charge."""
+    client = stripe.StripeClient(
+        TOKEN,
+        base_addresses={"api": f"{simulator.urls['url']}/stripe"},
+        max_network_retries=0,
+    )
+    with pytest.raises(stripe.StripeError) as raised:
+        client.v1.payment_intents.create({"amount": 100, "currency": "eur"})
+    return raised.value
+
+
+def test_the_sdk_raises_what_it_raises_in_life(simulator: Simulator) -> None:
+    def stripe_does(**faults: Any) -> stripe.StripeError:
+        assert simulator.http.put("/control/faults/stripe", json=faults).status_code == 200
+        return ask_stripe(simulator)
+
+    failed = stripe_does(failure_rate=1)
+    assert type(failed) is stripe.APIError
+    assert failed.http_status in (500, 502, 503, 504)
+    assert failed.error is not None
+    assert failed.error.type == "api_error"
+    garbage = stripe_does(garbage_rate=1)
+    assert type(garbage) is stripe.APIError
+    assert "Invalid response body" in str(garbage)
+    assert type(stripe_does(drop_rate=1)) is stripe.APIConnectionError
+    stripe_does(drop_rate=1, rate_limit_per_s=1, retry_after_s=3)
+    throttled = stripe_does(rate_limit_per_s=1, retry_after_s=3)
+    assert type(throttled) is stripe.RateLimitError
+    assert throttled.http_status == 429
+    assert throttled.error is not None
+    assert throttled.error.code == "rate_limit"
+    assert throttled.headers["Retry-After"] == "3"
 
 
 def test_declines_by_rate(simulator: Simulator) -> None:

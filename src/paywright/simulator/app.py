@@ -1,6 +1,7 @@
 """The simulator as one ASGI application, and the server that it runs under."""
 
 import asyncio
+import itertools
 import signal
 import socket
 import time
@@ -11,32 +12,68 @@ from datetime import datetime
 import uvicorn
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.types import ASGIApp
 
-from paywright.simulator import bank, control, kyc_provider
+from paywright.simulator import bank, control, kyc_provider, statements
 from paywright.simulator.books import Books
-from paywright.simulator.faults import Faults, FaultSource
+from paywright.simulator.delivery import Webhooks
+from paywright.simulator.faults import AllFaults, Faults, FaultSource
 from paywright.simulator.line import BadLine, Line
 from paywright.simulator.requests import Refused, explain
+from paywright.simulator.statements import Untruths
+from paywright.simulator.stripe.edge import answer_nowhere
+from paywright.simulator.stripe.keys_in_use import KeysInUse
+from paywright.simulator.stripe.routes import ROUTES as STRIPE_ROUTES
+from paywright.simulator.webhooks import Hooks, Teller
 
 
 def create_simulator(
-    books: Books, *, token: str, seed: int, faults: Faults, clock: Callable[[], datetime]
+    books: Books,
+    *,
+    token: str,
+    seed: int,
+    faults: Faults,
+    hooks: Hooks,
+    clock: Callable[[], datetime],
 ) -> ASGIApp:
-    """A partner bank below `/bank/v1`, a KYC provider below `/kyc/v1`, the knobs in `/control`."""
-    source = FaultSource(faults, seed=seed, monotonic=time.monotonic)
+    """A partner bank below `/bank/v1`, a KYC provider below `/kyc/v1`, Stripe below `/stripe/v1`,
+    the knobs in `/control`."""
+    source = AllFaults(faults, seed=seed, monotonic=time.monotonic)
+    sources: dict[Teller, FaultSource] = {
+        "bank": source.sides["bank"],
+        "stripe": source.sides["stripe"],
+    }
+    webhooks = Webhooks(books, hooks, sources, clock=clock)
     inner = Litestar(
         route_handlers=[
-            Router("/bank/v1", route_handlers=bank.ROUTES),
+            Router("/bank/v1", route_handlers=[*bank.ROUTES, *statements.ROUTES]),
             Router("/kyc/v1", route_handlers=kyc_provider.ROUTES),
+            Router("/stripe", route_handlers=STRIPE_ROUTES),
             Router("/control", route_handlers=control.ROUTES),
         ],
-        exception_handlers={Refused: explain},
-        state=State({"books": books, "faults": source, "token": token, "clock": clock}),
+        exception_handlers={
+            Refused: explain,
+            NotFoundException: answer_nowhere,
+            MethodNotAllowedException: answer_nowhere,
+        },
+        state=State(
+            {
+                "books": books,
+                "faults": source,
+                "token": token,
+                "clock": clock,
+                "webhooks": webhooks,
+                "untruths": Untruths(),
+                "stripe_requests": itertools.count(1),
+            }
+        ),
+        on_startup=[webhooks.resume],
+        on_shutdown=[webhooks.close],
         openapi_config=None,
         logging_config=None,
     )
-    return BadLine(inner, source)
+    return KeysInUse(BadLine(inner, source))
 
 
 async def serve(app: ASGIApp, door: socket.socket) -> None:
@@ -45,7 +82,7 @@ async def serve(app: ASGIApp, door: socket.socket) -> None:
         uvicorn.Config(
             app,
             http=Line,
-            lifespan="off",
+            lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -1,5 +1,6 @@
 """The API of the partner bank: payments, each once for its idempotency key."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from paywright.simulator.requests import (
     read_body,
 )
 from paywright.simulator.verdicts import REASONS, is_iban, judge_payment
+from paywright.simulator.webhooks import OutgoingEvent, event_id
 
 # Lengths as in a SEPA credit transfer (pain.001): names 70, references 35, remittance 140.
 Reference = Annotated[str, Meta(min_length=1, max_length=35)]
@@ -51,7 +53,7 @@ async def post_payment(request: AnyRequest, state: State) -> Response[dict[str, 
         name=body.creditor.name,
         account=account,
         amount_minor=body.amount_minor,
-        settle_after=timedelta(milliseconds=state.faults.faults.settle_after_ms),
+        settle_after=timedelta(milliseconds=state.faults.sides["bank"].faults.settle_after_ms),
         is_declined=is_declined(request),
     )
     payment = Payment(
@@ -70,6 +72,8 @@ async def post_payment(request: AnyRequest, state: State) -> Response[dict[str, 
         final_at=at + verdict.after,
     )
     books.add(payment)
+    for event in _events(payment):
+        state.webhooks.announce(event)
     return Response(_view(payment, at))
 
 
@@ -111,6 +115,23 @@ def _account(creditor: Creditor) -> str:
 
 def _refusal(code: str) -> Refused:
     return Refused(422, "payment_refused", REASONS[code], reason_code=code)
+
+
+def _events(payment: Payment) -> Iterator[OutgoingEvent]:
+    """What there is to tell about it: that it was accepted, if it is not final at once; and what
+    it comes to."""
+    moments = dict.fromkeys((payment.created_at, payment.final_at))
+    for at in moments:
+        type = f"payment.{payment.status(at)}"
+        yield OutgoingEvent(
+            side="bank",
+            id=event_id(payment.id, payment.idempotency_key, type),
+            type=type,
+            object=payment.id,
+            created_at=at,
+            data=_view(payment, at),
+            idempotency_key=payment.idempotency_key,
+        )
 
 
 def _view(payment: Payment, at: datetime) -> dict[str, Any]:

@@ -5,12 +5,17 @@ is answered, in one call to the system: it outlives the process, though not the 
 """
 
 import os
-from collections.abc import Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from paywright.simulator.stripe.accounts import StripeBooks
+from paywright.simulator.stripe.entries import Done
+from paywright.simulator.webhooks import OutgoingEvent
 
 
 class Creditor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,7 +77,13 @@ class Reset(msgspec.Struct, frozen=True, tag="reset", tag_field="kind"):
     at: datetime
 
 
-_decode = msgspec.json.Decoder(Payment | Check | Reset).decode
+class Told(msgspec.Struct, frozen=True, tag="told", tag_field="kind"):
+    """An event has arrived, or was dropped on purpose: it is not sent again. id: of the event"""
+
+    id: str
+
+
+_decode = msgspec.json.Decoder(Payment | Check | Reset | OutgoingEvent | Told | Done).decode
 
 
 class BooksUnreadable(Exception):
@@ -98,6 +109,10 @@ class Books:
         self.checks: dict[str, Check] = {}
         self._payment_of: dict[str, Payment] = {}
         self._check_of: dict[str, Check] = {}
+        self._settled: list[tuple[datetime, str]] = []  # also what is only about to be
+        # Events that somebody is to be told and has not heard yet, by id.
+        self.untold: dict[str, OutgoingEvent] = {}
+        self.stripe = StripeBooks(self._write)
 
     def payment_of(self, idempotency_key: str) -> Payment | None:
         return self._payment_of.get(idempotency_key)
@@ -111,7 +126,22 @@ class Books:
     def next_check_id(self) -> str:
         return f"check_{len(self.checks) + 1:08}"
 
-    def add(self, entry: Payment | Check) -> None:
+    def settled(self, since: datetime, until: datetime) -> Iterator[Payment]:
+        """What was settled in [since, until), in that order."""
+        for at in range(bisect_left(self._settled, (since, "")), len(self._settled)):
+            final_at, id = self._settled[at]
+            if final_at >= until:
+                return
+            yield self.payments[id]
+
+    def strike_off(self, event_id: str) -> None:
+        """The event need not be told any more."""
+        if event_id in self.untold:
+            told = Told(event_id)
+            self._write(told)
+            self._keep(told)
+
+    def add(self, entry: Payment | Check | OutgoingEvent) -> None:
         """On file first, then in memory: what was answered is on file."""
         self._write(entry)
         self._keep(entry)
@@ -130,16 +160,24 @@ class Books:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _keep(self, entry: Payment | Check | Reset) -> None:
+    def _keep(self, entry: Payment | Check | Reset | OutgoingEvent | Told | Done) -> None:
         match entry:
             case Payment():
                 self.payments[entry.id] = self._payment_of[entry.idempotency_key] = entry
+                if entry.outcome == "settled":
+                    insort(self._settled, (entry.final_at, entry.id))
             case Check():
                 self.checks[entry.id] = self._check_of[entry.idempotency_key] = entry
+            case OutgoingEvent():
+                self.untold[entry.id] = entry
+            case Told():
+                self.untold.pop(entry.id, None)
+            case Done():
+                self.stripe.keep(entry)
             case Reset():
                 self._forget()
 
-    def _write(self, entry: Payment | Check | Reset) -> None:
+    def _write(self, entry: Payment | Check | Reset | OutgoingEvent | Told | Done) -> None:
         if self._descriptor is not None:
             line = msgspec.json.encode(entry) + b"\n"
             if os.write(self._descriptor, line) != len(line):

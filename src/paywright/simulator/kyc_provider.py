@@ -44,7 +44,7 @@ async def post_check(request: AnyRequest, state: State) -> Response[dict[str, An
         return Response(_view(known, known.created_at), headers={"Idempotency-Replayed": "true"})
     verdict = judge_customer(
         name=body.name,
-        decide_after=timedelta(milliseconds=state.faults.faults.decide_after_ms),
+        decide_after=timedelta(milliseconds=state.faults.sides["kyc"].faults.decide_after_ms),
         is_declined=is_declined(request),
     )
     check = Check(
