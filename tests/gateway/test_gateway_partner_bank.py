@@ -3,15 +3,26 @@
 import gzip
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 import structlog.testing
+from tests.builders import NOON
 from tests.gateway.answering import answering, http
-from tests.gateway.ordering import an_order
+from tests.gateway.ordering import a_charge, a_refund, an_order
 
-from paywright.gateway.model import Approved, Declined, Lost, NotFound, Order, Pending, Why
+from paywright.gateway.model import (
+    Approved,
+    Declined,
+    Lost,
+    NotFound,
+    Order,
+    Pending,
+    StatementUnavailable,
+    Why,
+)
 from paywright.gateway.partner_bank import PartnerBank
 
 ORDER = an_order()
@@ -64,7 +75,7 @@ async def ask(answer: bytes, order: Order = ORDER, **options: Any) -> tuple[Any,
         (http(200, a_payment(currency="USD")), Why.CONTRADICTION),
         (http(400, b'{"code":"malformed"}'), Why.REFUSED),
         (http(400, b'{"code":"x","reason_code":"AC01"}'), Why.REFUSED),
-        (http(422, b'{"code":"idempotency_key_reused"}'), Why.REFUSED),
+        (http(422, b'{"code":"idempotency_key_reused"}'), Why.CONTRADICTION),
         (http(422, b'{"code":"x","reason_code":"no idea"}'), Why.REFUSED),
         (http(422, b"AC01"), Why.REFUSED),
         (http(404, b"<html>no such page</html>"), Why.REFUSED),
@@ -168,3 +179,60 @@ async def test_a_wrong_token_is_told_loudly_and_no_secret_with_it() -> None:
 def test_what_cannot_work_is_refused_at_the_start(url: str, token: str) -> None:
     with pytest.raises(ValueError, match=r"must look like|needs a token"):
         PartnerBank(url=url, token=token, timeout_ms=1000)
+
+
+async def test_a_bank_has_nothing_to_do_with_cards() -> None:
+    bank = PartnerBank(url="http://127.0.0.1:9", token="t", timeout_ms=100)
+    for order in (a_charge(), a_refund()):
+        with pytest.raises(ValueError, match="nothing to do with"):
+            await bank.submit(order)
+        with pytest.raises(ValueError, match="nothing to do with"):
+            await bank.look_up(order)
+    await bank.close()
+
+
+LINE = {
+    "reference": "bank_1",
+    "idempotency_key": "pay_1",
+    "type": "payout",
+    "amount_minor": 1234,
+    "currency": "EUR",
+    "booked_at": "2026-01-05T12:30:00Z",
+}
+
+
+def a_page(*lines: dict[str, Any], next_cursor: str | None = None) -> bytes:
+    return http(200, json.dumps({"lines": lines, "next_cursor": next_cursor}).encode())
+
+
+async def statement(answer: bytes) -> list[Any]:
+    async with answering(answer) as server:
+        bank = PartnerBank(url=server.url, token="t", timeout_ms=500)
+        try:
+            return [it async for it in bank.statement(NOON, NOON + timedelta(hours=1))]
+        finally:
+            await bank.close()
+
+
+async def test_a_statement_is_read_with_more_in_it_than_we_know() -> None:
+    [line] = await statement(a_page(LINE | {"text": "Invoice"}))
+    assert (line.reference, line.key, line.amount.minor) == ("bank_1", "pay_1", 1234)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"", http(500, b""), http(401, b"{}"), http(200, b"<html>"), http(200, b"[" * 5000)),
+        a_page(LINE, next_cursor="x"),  # the same again, for ever
+        a_page(next_cursor="x"),
+        a_page(LINE | {"amount_minor": 0}),
+        a_page(LINE | {"amount_minor": -5}),
+        a_page(LINE | {"currency": "XXY"}),
+        a_page(LINE | {"type": "loan"}),
+        a_page(LINE | {"booked_at": "2026-01-05T13:00:00Z"}),
+        a_page(LINE | {"booked_at": "2026-01-05T12:30:00"}),
+    ],
+)
+async def test_a_part_of_a_statement_is_no_statement(answer: bytes) -> None:
+    with pytest.raises(StatementUnavailable):
+        await statement(answer)

@@ -1,54 +1,59 @@
 """One request and its answer over HTTP, where everything that can go wrong is a value."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
 
-import httpx2
-import msgspec
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
 
+from paywright.gateway.heard import Heard
 from paywright.gateway.model import Lost, Why
 
 BODY_MAX = 64 * 1024  # bytes; what a payment looks like fits many times
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """An answer that has come in as a whole. retry_after_s: None unless it names seconds"""
-
-    status: int
-    body: bytes
-    retry_after_s: float | None
-
-
 async def exchange(
-    client: httpx2.AsyncClient, method: str, path: str, *, deadline_s: float, **request: Any
+    session: aiohttp.ClientSession,
+    method: str,
+    url: URL,
+    *,
+    deadline_s: float,
+    body_max: int = BODY_MAX,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
 ) -> Heard | Lost:
     """Send one request, once, and read its answer.
 
+    session:    one of `Connections`, which repeats nothing by itself
     deadline_s: for all of it, from waiting for a connection to the last byte
-    request:    what `AsyncClient.stream` takes: content, headers, params
+    body_max:   bytes of an answer; what is longer is none
     """
     body = bytearray()
     try:
         async with (
             asyncio.timeout(deadline_s),
-            client.stream(method, path, **request) as response,
+            session.request(
+                method, url, data=content, headers=headers, allow_redirects=False
+            ) as response,
         ):
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.content.iter_any():
                 body += chunk
-                if len(body) > BODY_MAX:
-                    return Lost(why=Why.UNREADABLE, detail=f"more than {BODY_MAX} bytes")
-            return Heard(response.status_code, bytes(body), _retry_after(response))
-    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+                if len(body) > body_max:
+                    return Lost(why=Why.UNREADABLE, detail=f"more than {body_max} bytes")
+            return Heard(response.status, bytes(body), _retry_after(response))
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         return Lost(why=Why.UNREACHABLE, detail=type(error).__name__, sent=False)
-    except (TimeoutError, httpx2.TimeoutException) as error:
+    except TimeoutError as error:
         return Lost(why=Why.TIMEOUT, detail=type(error).__name__)
-    except httpx2.DecodingError as error:
-        return Lost(why=Why.UNREADABLE, detail=type(error).__name__)
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-        return Lost(why=Why.CONNECTION_LOST, detail=type(error).__name__)
+    except aiohttp.ClientError as error:
+        cause = error.__cause__ or error
+        is_garbled = isinstance(cause, ContentEncodingError)
+        why = Why.UNREADABLE if is_garbled else Why.CONNECTION_LOST
+        return Lost(why=why, detail=type(cause).__name__)
 
 
-def _retry_after(response: httpx2.Response) -> float | None:
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
     """Seconds only: a date would need a clock, and that of the other side."""
-    text = response.headers.get("retry-after", "")
+    text = response.headers.get("Retry-After", "")
     return min(float(text), 3600.0) if text.isascii() and text.isdigit() else None

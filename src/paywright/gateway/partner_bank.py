@@ -4,22 +4,30 @@
 """
 
 import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
-import httpx2
 import msgspec
 import structlog
 
-from paywright.gateway.exchange import Heard, exchange
+from paywright.gateway import bank_statement, bank_webhooks
+from paywright.gateway.connections import Connections
+from paywright.gateway.heard import Heard
 from paywright.gateway.model import (
     Answer,
     Approved,
     Declined,
     Lost,
     NotFound,
+    Notice,
     Order,
+    OrderKind,
+    PayoutOrder,
     Pending,
+    SignatureInvalid,
+    StatementLine,
     Why,
 )
 
@@ -29,8 +37,6 @@ _REASON_CODE = re.compile(r"[A-Z]{2}[A-Z0-9]{2}")
 # ISO 20022 for "see the text": what a rejection without a code is given.
 _NO_CODE = "NARR"
 _TEXT_MAX = 200
-# Less than the 5 s after which many servers close: what is sent into that would be lost.
-_IDLE_S = 4.0
 _DESCRIPTION_MAX = 140  # what fits into a SEPA credit transfer
 
 
@@ -53,42 +59,49 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 class PartnerBank:
-    """A `Bank`.
+    """A `Provider` of payouts to accounts at banks.
 
     url:             of the API, `https://api.example.com/bank/v1`
     token:           our bearer token
     timeout_ms:      for one call, from waiting for a connection to the last byte of the answer
+    webhook_secret:  `whsec_` and base64; empty: no webhook is taken for genuine
     connections_max: to the bank at the same time, from this process
-    Raises ValueError for what is no URL, and where the token is missing.
+    Raises ValueError for what is no URL or no secret, and where the token is missing.
     """
 
-    def __init__(self, *, url: str, token: str, timeout_ms: int, connections_max: int = 50) -> None:
+    handles = frozenset({OrderKind.PAYOUT})
+    pays_own_accounts = False
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str,
+        timeout_ms: int,
+        webhook_secret: str = "",
+        connections_max: int = 300,
+    ) -> None:
         parsed = urlsplit(url)
         if parsed.scheme not in ("http", "https") or not parsed.hostname:
             raise ValueError("must look like https://api.example.com/bank/v1")
         if not token.isascii() or not token.isprintable() or not token:
             raise ValueError("needs a token, in printable ASCII")
-        self._deadline_s = timeout_ms / 1000
-        # Connecting has half the time, so that a bank that cannot be reached is told apart from
-        # one that does not answer: only then it is sure that nothing was sent.
-        half = self._deadline_s / 2
-        self._client = httpx2.AsyncClient(
+        self._webhook_key = bank_webhooks.signing_key(webhook_secret) if webhook_secret else None
+        self._connections = Connections(
+            deadline_s=timeout_ms / 1000,
+            connections_max=connections_max,
             base_url=url.rstrip("/"),
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-            timeout=httpx2.Timeout(self._deadline_s, connect=half, pool=half),
-            limits=httpx2.Limits(max_connections=connections_max, keepalive_expiry=_IDLE_S),
-            trust_env=False,  # where money orders go is said by our settings alone
         )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._connections.close()
 
     async def submit(self, order: Order) -> Answer:
-        heard = await exchange(
-            self._client,
+        order = _payout(order)
+        heard = await self._connections.exchange(
             "POST",
             "/payments",
-            deadline_s=self._deadline_s,
             content=msgspec.json.encode(_request(order)),
             headers={
                 "Idempotency-Key": order.idempotency_key,
@@ -107,11 +120,10 @@ class PartnerBank:
         return _lost(heard, refusal)
 
     async def look_up(self, order: Order) -> Answer | NotFound:
-        heard = await exchange(
-            self._client,
+        order = _payout(order)
+        heard = await self._connections.exchange(
             "GET",
             "/payments",
-            deadline_s=self._deadline_s,
             params={"idempotency_key": order.idempotency_key},
         )
         if isinstance(heard, Lost):
@@ -125,20 +137,38 @@ class PartnerBank:
             return NotFound()
         return _lost(heard, refusal)
 
+    def statement(self, since: datetime, until: datetime) -> AsyncIterator[StatementLine]:
+        return bank_statement.lines(self._connections, since, until)
 
-def _request(order: Order) -> dict[str, object]:
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Notice:
+        if self._webhook_key is None:
+            raise SignatureInvalid("no secret is set up for webhooks of the bank's")
+        return bank_webhooks.read(headers, body, key=self._webhook_key, at=at)
+
+
+def _payout(order: Order) -> PayoutOrder:
+    if not isinstance(order, PayoutOrder):
+        raise ValueError(f"a bank has nothing to do with a {order.kind}")  # noqa: TRY004 - as told
+    return order
+
+
+def _request(order: PayoutOrder) -> dict[str, object]:
     creditor = msgspec.to_builtins(order.creditor)
     return {
         "amount_minor": order.amount.minor,
         "currency": order.amount.currency,
         "debtor_reference": order.debtor_reference,
-        "creditor": {name: value for name, value in creditor.items() if value is not None},
+        "creditor": {
+            name: value
+            for name, value in creditor.items()
+            if value is not None and name != "provider_account"
+        },
         "end_to_end_id": order.idempotency_key,
         "description": order.description[:_DESCRIPTION_MAX],
     }
 
 
-def _read(heard: Heard, order: Order) -> Answer:
+def _read(heard: Heard, order: PayoutOrder) -> Answer:
     """The bank's payment, which must be the one that we asked about."""
     try:
         payment = msgspec.json.decode(heard.body, type=_Payment)
@@ -178,12 +208,15 @@ def _lost(heard: Heard, refusal: _Refusal | None) -> Lost:
     """An answer that does not settle anything."""
     if heard.status >= 500:
         why = Why.SERVER_ERROR
+    elif refusal is not None and refusal.code == "idempotency_key_reused":
+        # For another order, which may have moved money: their file differs from ours.
+        why = Why.CONTRADICTION
     elif heard.status >= 400:
         why = _WHY.get(heard.status, Why.REFUSED)
     else:
         why = Why.UNREADABLE  # a redirect, say
     code = "" if refusal is None else refusal.code[:50]
-    if why in (Why.UNAUTHORIZED, Why.REFUSED):
+    if why in (Why.UNAUTHORIZED, Why.REFUSED, Why.CONTRADICTION):
         # Nothing that waiting would mend: a person has to look.
         log.error("gateway.refused", provider="partner_bank", status=heard.status, code=code)
     detail = f"status {heard.status} {code}".rstrip()

@@ -5,6 +5,7 @@ Record through the functions, not through the metrics: they keep the number of s
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,26 @@ _batch_size = prometheus.Histogram(
 _rate_limited = prometheus.Counter(
     f"{PREFIX}rate_limited_total", "Requests refused by the rate limit.", registry=REGISTRY
 )
+_provider_calls = prometheus.Gauge(
+    f"{PREFIX}provider_calls_under_way",
+    "Exchanges with providers that have begun and not ended.",
+    ("provider",),
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+_provider_seconds = prometheus.Histogram(
+    f"{PREFIX}provider_call_duration_seconds",
+    "One exchange with a provider.",
+    ("provider", "outcome"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+    registry=REGISTRY,
+)
+_rewordings = prometheus.Counter(
+    f"{PREFIX}rewordings_total",
+    "Summaries that were given to a language model, by what became of its text.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 # What the text format makes of their names; a gauge of the same name would spoil the scrape.
 _TAKEN = frozenset(
     metric.name + suffix
@@ -127,6 +148,33 @@ def count_batch(*, name: str, size: int) -> None:
 def count_rate_limited() -> None:
     """A request was refused because the caller asks too often."""
     _rate_limited.inc()
+
+
+def provider_call_begun(*, provider: str) -> None:
+    """An exchange is about to begin; `provider_call_ended` must follow."""
+    _under_way(provider).inc()
+
+
+def provider_call_ended(*, provider: str, outcome: str | None, seconds: float) -> None:
+    """An exchange ended. `outcome`: one of a few words; None: it was canceled."""
+    _under_way(provider).dec()
+    if outcome is not None:
+        _seconds_of(provider, outcome).observe(seconds)
+
+
+@cache  # as many as there are providers and words
+def _under_way(provider: str) -> Any:
+    return _provider_calls.labels(provider)
+
+
+@cache
+def _seconds_of(provider: str, outcome: str) -> Any:
+    return _provider_seconds.labels(provider, outcome)
+
+
+def count_rewording(*, outcome: str) -> None:
+    """A text came back from a language model, or did not: `used`, `refused` or `failed`."""
+    _rewordings.labels(outcome).inc()
 
 
 def _bounded_route(route: str) -> str:
