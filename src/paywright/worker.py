@@ -14,6 +14,7 @@ from paywright.kyc import jobs as kyc_jobs
 from paywright.ledger import jobs as ledger_jobs
 from paywright.notifications import jobs as notification_jobs
 from paywright.payments import jobs as payment_jobs
+from paywright.reconciliation import jobs as reconciliation_jobs
 from paywright.screening import jobs as screening_jobs
 from paywright.settings import Settings
 from paywright.wiring import build_patiently, job_policy
@@ -28,6 +29,7 @@ JOBS = (
     ledger_jobs,
     notification_jobs,
     payment_jobs,
+    reconciliation_jobs,
     screening_jobs,
 )
 
@@ -39,13 +41,14 @@ async def run_worker(settings: Settings, *, url: str) -> bool:
         url=url,
         application="paywright-worker",
         # What `Worker` needs at the least, whatever the pool of the API is sized for.
-        connections_max=max(settings.database_pool_max, settings.queue_concurrency + 5),
+        connections_max=max(settings.database_pool_max, settings.queue_concurrency + 10),
     )
     worker = Worker(
         app.db,
         app,
         REGISTRY,
         concurrency=settings.queue_concurrency,
+        calls_max=settings.payment_concurrency,
         policy=job_policy(settings),
         lease=timedelta(milliseconds=settings.queue_lease_ms),
     )

@@ -21,8 +21,8 @@ log = structlog.get_logger()
 _LISTENER_CHECK_SECONDS = 15.0
 _PROBE_SECONDS = 5.0
 _CANCEL_AGAIN_SECONDS = 0.1
-# Each of two lanes keeps a connection to listen; in a smaller pool the work itself would find none.
-_LISTEN_POOL_MIN = 5
+# Each of three lanes keeps a connection to listen; in a smaller pool the work would find too few.
+_LISTEN_POOL_MIN = 6
 
 
 class QueueDriver:

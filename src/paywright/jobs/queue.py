@@ -48,6 +48,11 @@ async def missing(tx: Tx, keys: Sequence[str]) -> list[str]:
     return await store.missing(tx, keys)
 
 
+async def withdraw(tx: Tx, keys: Sequence[str]) -> None:
+    """Take back work that is not needed any more. What somebody has begun goes on."""
+    await store.withdraw(tx, keys)
+
+
 def _delay(cause: Cause, request: JobRequest) -> timedelta:
     # Relative, so that a clock that differs from the database's shifts nothing.
     return timedelta(0) if request.at is None else max(timedelta(0), request.at - cause.at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     writers:   batches under way at the same time in one worker
     timeout:   of one call of the handler
     policy:    None: the worker's
+    lane:      `calls`: it waits for the network most of the time, and holds no connection to the
+               database while it does; hundreds of such may be under way. None: as any other work
     """
 
     name: str
@@ -38,6 +40,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     timeout: timedelta
     on_dead: OnDead | None
     policy: RetryPolicy | None
+    lane: Literal["calls"] | None
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,9 +70,15 @@ class Registry:
         timeout: timedelta = timedelta(minutes=5),
         on_dead: OnDead | None = None,
         policy: RetryPolicy | None = None,
+        lane: Literal["calls"] | None = None,
     ) -> Callable[[_Handler], _Handler]:
-        """Decorator: the function works on tasks of this kind. Raises ValueError on a duplicate."""
+        """Decorator: the function works on tasks of this kind.
+
+        Raises ValueError on a duplicate, and for a lane of batches.
+        """
         name = task.job_name()
+        if lane is not None and batch_max > 1:
+            raise ValueError(f"{name}: batches have a lane of their own")
 
         def register(handler: _Handler) -> _Handler:
             if name in self.jobs:
@@ -83,6 +92,7 @@ class Registry:
                 timeout=timeout,
                 on_dead=on_dead,
                 policy=policy,
+                lane=lane,
             )
             return handler
 

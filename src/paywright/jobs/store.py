@@ -232,3 +232,10 @@ async def finish_schedule(tx: Statements, name: str) -> None:
         """,
         name,
     )
+
+
+async def withdraw(tx: Tx, keys: Sequence[str]) -> None:
+    """Remove jobs that nobody has begun."""
+    await tx.execute(
+        "delete from pgqueuer where dedupe_key = any($1::text[]) and status = 'queued'", keys
+    )

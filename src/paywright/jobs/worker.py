@@ -1,8 +1,8 @@
-"""Work through the queue: PgQueuer's manager in two lanes, and the schedules."""
+"""Work through the queue: PgQueuer's manager, one a lane, and the schedules."""
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,10 @@ from paywright.db.pool import Database
 from paywright.jobs.attempt import Executor, Surroundings
 from paywright.jobs.claims import Claims
 from paywright.jobs.driver import QueueDriver
+from paywright.jobs.lanes import Lane, lanes_of
 from paywright.jobs.library import SETTINGS
 from paywright.jobs.outage import Outage
-from paywright.jobs.registry import Job, Registry
+from paywright.jobs.registry import Registry
 from paywright.jobs.schedules import run_schedules
 
 log = structlog.get_logger()
@@ -39,12 +40,14 @@ class Worker:
     """Runs jobs and schedules until it is told to stop.
 
     concurrency: single jobs under way at the same time; batch jobs have their own bound
+    calls_max:   jobs of the lane `calls` under way at the same time
     lease:       how long a job stays with a worker that shows no sign of life
     poll:        how often to look for work without having been notified; a job whose worker was
                  killed is taken over within `lease` + `poll`
 
-    Should have `concurrency` connections for the handlers, one for each writer of a batch job, and
-    four; with fewer than five it does not listen, and finds work by looking for it.
+    Should have `concurrency` connections for the handlers, one for each writer of a batch job,
+    those that calls share, and two for each of the three lanes; with fewer than six it does not
+    listen, and finds work by looking for it.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Worker:
         registry: Registry,
         *,
         concurrency: int = 5,
+        calls_max: int = 256,
         policy: RetryPolicy = POLICY,
         lease: timedelta = timedelta(seconds=12),
         poll: timedelta = timedelta(seconds=2),
@@ -63,6 +67,7 @@ class Worker:
         self._db = db
         self._registry = registry
         self._concurrency = concurrency
+        self._calls_max = calls_max
         self._lease = lease
         self._poll = poll
         self._shared = Surroundings(
@@ -80,18 +85,11 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`. Outages of the database are waited out."""
-        jobs = self._registry.jobs.values()
-        single = [job for job in jobs if job.batch_max == 1]
-        batch = [job for job in jobs if job.batch_max > 1]
         self._lanes = {asyncio.create_task(self._keep_up("schedules", self._run_schedules))}
-        if single:
-            size = max(1, self._concurrency // 2)
-            self._start_lane("single", single, size, max(self._concurrency, 2 * size))
-        if batch:
-            size = max(job.batch_max for job in batch)
-            # Enough for a batch under way and the next, at most: what one worker holds no other
-            # can work on.
-            self._start_lane("batch", batch, size, 4 * size)
+        for lane in lanes_of(
+            self._registry.jobs.values(), concurrency=self._concurrency, calls_max=self._calls_max
+        ):
+            self._start_lane(lane)
         log.info("jobs.worker_started", tasks=sorted(self._registry.jobs))
         try:
             await asyncio.wait(self._lanes)
@@ -139,11 +137,11 @@ class Worker:
             if not late:
                 return
 
-    def _start_lane(self, name: str, jobs: Sequence[Job], size: int, tasks_max: int) -> None:
-        async def lane() -> None:
-            await self._run_manager(name, jobs, size, tasks_max)
+    def _start_lane(self, lane: Lane) -> None:
+        async def run() -> None:
+            await self._run_manager(lane)
 
-        self._lanes.add(asyncio.create_task(self._keep_up(name, lane)))
+        self._lanes.add(asyncio.create_task(self._keep_up(lane.name, run)))
 
     async def _keep_up(self, name: str, run: Callable[[], Any]) -> None:
         """Run a lane until `stop`; begin anew when it breaks."""
@@ -166,27 +164,27 @@ class Worker:
             else:
                 return
 
-    async def _run_manager(self, name: str, jobs: Sequence[Job], size: int, tasks_max: int) -> None:
+    async def _run_manager(self, lane: Lane) -> None:
         driver = self._driver()
         claims = Claims(
             driver,
             queue=driver,
-            policies={job.name: job.policy or self._shared.policy for job in jobs},
+            policies={job.name: job.policy or self._shared.policy for job in lane.jobs},
             jitter=self._shared.jitter,
         )
         manager = QueueManager(claims, channel=SETTINGS.channel)
-        slots = asyncio.Semaphore(self._concurrency)
-        executors = {job.name: Executor(job, self._shared, slots) for job in jobs}
+        slots = asyncio.Semaphore(lane.slots)
+        executors = {job.name: Executor(job, self._shared, slots) for job in lane.jobs}
         for task, executor in executors.items():
             manager.register_executor(task, executor)
-        self._managers[name] = manager
+        self._managers[lane.name] = manager
         self._executors.extend(executors.values())
         if self._stopping.is_set():
             return
         await manager.run(
             dequeue_timeout=self._poll,
-            batch_size=size,
-            max_concurrent_tasks=tasks_max,
+            batch_size=lane.size,
+            max_concurrent_tasks=lane.held_max,
             heartbeat_timeout=self._lease,
             # Nobody reads the library's statistics, and gathering them rewrites every log row.
             log_aggregation_interval=timedelta(0),
