@@ -16,13 +16,14 @@ from paywright.cli import prepare
 from paywright.core.ids import PaymentId
 from paywright.customers.model import Customer
 from paywright.customers.register import register_customer
-from paywright.gateway.model import Lost, Order, Why
+from paywright.gateway.calling import Gateway
+from paywright.gateway.model import Lost, Order, OrderKind, Why
 from paywright.identity.permissions import Role
 from paywright.kyc.decide import decide_by_hand
 from paywright.kyc.model import KycStatus
 from paywright.ledger import accounts_store
 from paywright.ledger.model import Account
-from paywright.payments.settle import settle_payment
+from paywright.payments.settle import Settling
 from paywright.payments.verify import verify
 from paywright.settings import Settings
 from paywright.wiring import App
@@ -47,6 +48,8 @@ def settings(running: Simulator, tmp_path: Path) -> Settings:
         partner_bank_url=running.urls["bank"],
         partner_bank_token="simulator",
         partner_bank_timeout_ms=700,
+        payment_max_retries=0,
+        circuit_breaker_failure_threshold=100,
     )
 
 
@@ -72,11 +75,26 @@ class House:
         return PaymentId.parse(answer.json()["id"])
 
     async def turn(self, payment_id: PaymentId, turn: int = 0, banks: Any = None) -> str:
-        """What the worker does; the status after it."""
-        app = self.app
-        banks = app.banks if banks is None else banks
-        cause = prepare.system_cause()
-        await settle_payment(app.db, app.keys, banks, cause, payment_id=payment_id, turn=turn)
+        """What the worker does; the status after it. banks: in place of those that are set up"""
+        settling = self.app.settling
+        if banks is not None:
+            gateway = settling.gateway
+            gateway = Gateway(
+                banks,
+                retries=gateway.retries,
+                policy=gateway.policy,
+                routes=gateway.routes,
+                jitter=gateway.jitter,
+                monotonic=gateway.monotonic,
+            )
+            settling = Settling(
+                self.app.db,
+                self.app.keys,
+                gateway,
+                schedule=settling.schedule,
+                clock=lambda: datetime.now(UTC),
+            )
+        await settling.settle(prepare.system_cause(), payment_id, turn=turn)
         return await self.status(payment_id)
 
     async def status(self, payment_id: PaymentId) -> str:
@@ -178,12 +196,15 @@ async def test_a_process_that_dies_before_or_after_asking_leaves_a_turn_behind(
     class Dying:
         """Dies around the real call."""
 
+        handles = frozenset({OrderKind.PAYOUT})
+        pays_own_accounts = False
+
         def __init__(self, *, after: bool) -> None:
             self.after = after
 
         async def submit(self, order: Order) -> None:
             if self.after:
-                await house.app.banks["partner_bank"].submit(order)
+                await house.app.gateway.providers["partner_bank"].submit(order)
             raise Killed
 
         look_up = submit
@@ -225,6 +246,9 @@ async def test_nobody_resolves_the_hold_of_a_payment_by_hand(house: House, bank:
 
 async def test_after_the_last_turn_a_person_is_asked(house: House) -> None:
     class Silent:
+        handles = frozenset({OrderKind.PAYOUT})
+        pays_own_accounts = False
+
         async def submit(self, _: Order) -> Lost:
             return Lost(why=Why.TIMEOUT)
 

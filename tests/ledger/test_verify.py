@@ -73,7 +73,7 @@ async def test_sound_books_are_sound(db: Database) -> None:
     (euro,) = report.currencies
     assert (euro.currency, euro.accounts, euro.debits_posted) == ("EUR", 3, 18_900)
     assert euro.is_balanced
-    assert len(report.checks) == 11
+    assert len(report.checks) == 13
 
 
 async def test_an_empty_ledger_is_sound(db: Database) -> None:

@@ -32,13 +32,15 @@ Lifetime = Annotated[int, Meta(description="Seconds after which a hold releases 
 
 
 class BeneficiaryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who is paid at another bank: an `iban`, or an `account_number` with the `bic` of its bank.
-    `bank`: which of our partner banks sends the money."""
+    """Who is paid at another bank: an `iban`, or an `account_number` with the `bic` of its bank, or
+    a `provider_account` that the provider keeps itself. `bank`: which of our providers sends the
+    money; another one may, while it cannot be asked."""
 
     name: Annotated[str, Meta(min_length=1, max_length=140, pattern=NO_NUL)]
     iban: Annotated[str, Meta(max_length=64)] | None = None
     account_number: Annotated[str, Meta(max_length=64)] | None = None
     bic: Annotated[str, Meta(max_length=16)] | None = None
+    provider_account: Annotated[str, Meta(max_length=64)] | None = None
     country: Annotated[str, Meta(max_length=2)] | None = None
     bank: Annotated[str, Meta(min_length=1, max_length=24)] = DEFAULT_BANK
 

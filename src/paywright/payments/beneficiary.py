@@ -8,6 +8,7 @@ from paywright.core.errors import Invalid
 from paywright.payments.iban import fault_of
 
 _ACCOUNT = re.compile(r"[A-Z0-9]{4,34}", re.ASCII)
+_PROVIDER_ACCOUNT = re.compile(r"[A-Za-z0-9_]{4,64}", re.ASCII)
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", re.ASCII)  # ISO 9362:2022
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _NAME_MAX = 140  # of a creditor's name in ISO 20022, `Max140Text`
@@ -17,13 +18,14 @@ class BeneficiaryInvalid(Invalid):
     """The beneficiary is not somebody who can be paid.
 
     A beneficiary has a name, and either an `iban`, or an `account_number` with the `bic` of its
-    bank.
+    bank, or a `provider_account`.
     """
 
 
 class Beneficiary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """bank: which of our partner banks sends the money. country: of the account, ISO 3166-1
-    alpha-2; `checked` fills it in."""
+    """bank: which of our providers sends the money. country: of the account, ISO 3166-1
+    alpha-2; `checked` fills it in where the account tells it. provider_account: one that the
+    provider keeps itself, `acct_…` with Stripe Connect."""
 
     name: str
     bank: str
@@ -31,11 +33,12 @@ class Beneficiary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     account_number: str | None = None
     bic: str | None = None
     country: str | None = None
+    provider_account: str | None = None
 
     @property
     def account(self) -> str:
         """What the money is bound to: another account is another payee."""
-        return self.iban or f"{self.bic}:{self.account_number}"
+        return self.iban or self.provider_account or f"{self.bic}:{self.account_number}"
 
 
 def checked(beneficiary: Beneficiary) -> Beneficiary:
@@ -48,8 +51,11 @@ def checked(beneficiary: Beneficiary) -> Beneficiary:
         raise _invalid("name", f"must have 1 to {_NAME_MAX} printable characters")
     iban, number = _compact(beneficiary.iban), _compact(beneficiary.account_number)
     bic = _compact(beneficiary.bic)
-    if (iban is None) == (number is None):
-        raise _invalid("iban", "give either an iban, or an account_number with a bic")
+    kept = beneficiary.provider_account
+    if [iban, number, kept].count(None) != 2:
+        raise _invalid(
+            "iban", "give either an iban, or an account_number with a bic, or a provider_account"
+        )
     if bic is not None and not _BIC.fullmatch(bic):
         raise _invalid("bic", "must have the 8 or 11 characters of a BIC (ISO 9362)")
     country = _compact(beneficiary.country)
@@ -59,6 +65,9 @@ def checked(beneficiary: Beneficiary) -> Beneficiary:
         if fault := fault_of(iban):
             raise _invalid("iban", fault)
         country = country or iban[:2]
+    elif kept is not None:
+        if not _PROVIDER_ACCOUNT.fullmatch(kept):
+            raise _invalid("provider_account", "must have 4 to 64 letters, digits and underscores")
     elif bic is None:
         raise _invalid("bic", "is needed with an account_number")
     elif number is None or not _ACCOUNT.fullmatch(number):
@@ -66,7 +75,13 @@ def checked(beneficiary: Beneficiary) -> Beneficiary:
     else:
         country = country or bic[4:6]
     return Beneficiary(
-        name=name, bank=beneficiary.bank, iban=iban, account_number=number, bic=bic, country=country
+        name=name,
+        bank=beneficiary.bank,
+        iban=iban,
+        account_number=number,
+        bic=bic,
+        country=country,
+        provider_account=kept,
     )
 
 

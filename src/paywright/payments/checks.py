@@ -9,7 +9,7 @@ from paywright.core.actor import SYSTEM
 from paywright.core.cause import Cause
 from paywright.crypto import KeyRing
 from paywright.db.pool import Database, Tx
-from paywright.gateway.model import Bank
+from paywright.gateway.model import Provider
 from paywright.ledger.rules import Book
 from paywright.payments.pipeline import Draft, movement_of
 from paywright.risk.background import load
@@ -26,7 +26,7 @@ class Checks(msgspec.Struct, frozen=True):
     keys: KeyRing
     rules: RuleSetCache
     screener: Screener
-    banks: Mapping[str, Bank]
+    banks: Mapping[str, Provider]
 
 
 class Unscreened(Exception):

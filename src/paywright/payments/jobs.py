@@ -5,16 +5,18 @@ from datetime import timedelta
 from paywright.jobs.model import Run
 from paywright.jobs.registry import job, schedule
 from paywright.payments.cancel import cancel_unconfirmed
-from paywright.payments.settle import settle_payment
-from paywright.payments.tasks import SettlePayment
+from paywright.payments.keep_asking import keep_asking
+from paywright.payments.tasks import SettlePayment, SettleRefund
 
 
-@job(SettlePayment)
+@job(SettlePayment, lane="calls", on_dead=keep_asking)
 async def run_settle_payment(run: Run, task: SettlePayment) -> None:
-    app = run.app
-    await settle_payment(
-        app.db, app.keys, app.banks, run.cause, payment_id=task.payment_id, turn=task.turn
-    )
+    await run.app.settling.settle(run.cause, task.payment_id, turn=task.turn)
+
+
+@job(SettleRefund, lane="calls", on_dead=keep_asking)
+async def run_settle_refund(run: Run, task: SettleRefund) -> None:
+    await run.app.settling.settle(run.cause, task.refund_id, turn=task.turn)
 
 
 @schedule("cancel_unconfirmed_payments", every=timedelta(minutes=1))

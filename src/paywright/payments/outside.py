@@ -1,17 +1,18 @@
 """Payments to accounts at other banks: which of our accounts they leave through."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from paywright.core.errors import Problem
 from paywright.core.ids import PaymentId
-from paywright.crypto import KeyRing
 from paywright.db.pool import Tx
+from paywright.gateway.model import OrderKind, Provider
 from paywright.ledger import accounts_store
 from paywright.payments import waiting_store
 from paywright.payments.beneficiary import Beneficiary
 from paywright.payments.checks import Checks
+from paywright.payments.operations import account_code
 from paywright.payments.pipeline import Draft
 from paywright.payments.refusals import BankUnknown, HoldOfPayment
 
@@ -21,13 +22,15 @@ async def find_banks(tx: Tx, drafts: Sequence[Draft], checks: Checks | None) -> 
     leaving = [it for it in drafts if it.is_open and it.element.payee is not None]
     if not leaving:
         return
-    codes = {id(it): _code(it) for it in leaving}
-    ids = await accounts_store.ids_by_code(tx, sorted(set(codes.values())))
     banks = {} if checks is None else checks.banks
+    codes = {id(it): code for it in leaving if (code := _code(it, banks)) is not None}
+    ids = await accounts_store.ids_by_code(tx, sorted(set(codes.values())))
     for draft in leaving:
-        code, bank = codes[id(draft)], _payee(draft).bank
-        if bank not in banks or code not in ids:
-            draft.refuse(_unknown(bank, code, is_known=bank in banks))
+        code = codes.get(id(draft))
+        if code is None or code not in ids:
+            draft.refuse(_unknown(_payee(draft).bank, code))
+        elif wrong := _cannot_reach(banks[_payee(draft).bank], _payee(draft)):
+            draft.refuse(wrong)
         else:
             draft.instruction = msgspec.structs.replace(
                 draft.instruction, credit_account_id=ids[code]
@@ -46,22 +49,21 @@ async def guard_holds(tx: Tx, drafts: Sequence[Draft]) -> None:
             draft.refuse(HoldOfPayment(str(draft.instruction.hold_id)))
 
 
-def seal(keys: KeyRing, payment_id: object, payee: Beneficiary) -> bytes:
-    """A beneficiary as it is kept: only its own payment opens it."""
-    return keys.encrypt(msgspec.json.encode(payee).decode(), context=_context(payment_id))
+def _code(draft: Draft, banks: Mapping[str, Provider]) -> str | None:
+    """The account through which the money leaves; None where nobody can send it."""
+    bank = _payee(draft).bank
+    if bank not in banks:
+        return None
+    return account_code(banks[bank], bank, OrderKind.PAYOUT, draft.instruction.currency or "")
 
 
-def unseal(keys: KeyRing, payment_id: object, token: bytes) -> Beneficiary:
-    text = keys.decrypt(token, context=_context(payment_id))
-    return msgspec.json.decode(text, type=Beneficiary)
-
-
-def _context(payment_id: object) -> str:
-    return f"payments.beneficiary:{payment_id}"
-
-
-def _code(draft: Draft) -> str:
-    return f"bank:{_payee(draft).bank}:{draft.instruction.currency}"
+def _cannot_reach(provider: Provider, payee: Beneficiary) -> Problem | None:
+    """A bank pays to accounts at banks, Stripe Connect to accounts that Stripe keeps."""
+    if provider.pays_own_accounts and payee.provider_account is None:
+        return BankUnknown.field("beneficiary.provider_account", f"is needed with {payee.bank}")
+    if not provider.pays_own_accounts and payee.provider_account is not None:
+        return BankUnknown.field("beneficiary.provider_account", f"says nothing to {payee.bank}")
+    return None
 
 
 def _payee(draft: Draft) -> Beneficiary:
@@ -71,7 +73,7 @@ def _payee(draft: Draft) -> Beneficiary:
     return payee
 
 
-def _unknown(bank: str, code: str, *, is_known: bool) -> Problem:
-    if is_known:
+def _unknown(bank: str, code: str | None) -> Problem:
+    if code is not None:
         return BankUnknown.field("currency", f"the books have no account {code}")
     return BankUnknown.field("beneficiary.bank", f"{bank!r} is no bank that money is sent through")

@@ -12,9 +12,9 @@ from paywright.ledger.model import Transfer, TransferKind
 from paywright.payments import transfers_store, waiting_store
 from paywright.payments.checks import Checks
 from paywright.payments.model import PaymentStatus
-from paywright.payments.outside import seal
 from paywright.payments.pipeline import Draft, Facts
 from paywright.payments.refusals import PaymentDeclined
+from paywright.payments.sealing import seal
 from paywright.payments.tasks import ask_for_reviews, ask_to_settle
 from paywright.payments.waiting_store import Change, Fresh
 from paywright.risk.record import record

@@ -2,23 +2,32 @@
 a slice above is bound there."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from paywright.core.cause import Cause
-from paywright.core.ids import PaymentId
+from paywright.core.ids import PaymentId, RefundId
 from paywright.db.pool import Tx
 from paywright.jobs.model import JobRequest, Priority, Task
-from paywright.jobs.queue import enqueue_all
+from paywright.jobs.queue import enqueue_all, withdraw
 
 
 class SettlePayment(Task, frozen=True):
-    """Ask the other bank: for the payment itself, or what became of it.
+    """Ask a provider: to carry out a payment or a charge, or what became of it.
 
     turn: 0 for the first; each turn has the next one queued before it asks
     """
 
     payment_id: PaymentId
+    turn: int = 0
+
+
+class SettleRefund(Task, frozen=True):
+    """The same for a refund."""
+
+    refund_id: RefundId
     turn: int = 0
 
 
@@ -32,24 +41,66 @@ class ReviewPayment(Task, frozen=True):
     reason: Literal["declined", "unsettled"] = "declined"
 
 
-async def ask_to_settle(tx: Tx, caused: Sequence[tuple[Cause, PaymentId]]) -> None:
+# What is settled: a payment by its id, or a refund by its own.
+Target = PaymentId | RefundId
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of settling, to be queued. at: None: now.
+
+    again: the moment at which it was put off, for a turn that has come and could not be taken: the
+           job that says so still has the turn's own key
+    """
+
+    cause: Cause
+    target: Target
+    turn: int
+    at: datetime | None = None
+    again: datetime | None = None
+
+
+async def ask_to_settle(tx: Tx, caused: Sequence[tuple[Cause, Target]]) -> None:
+    await ask_for_turns(tx, [Turn(cause=cause, target=it, turn=0) for cause, it in caused])
+
+
+async def ask_to_settle_now(tx: Tx, caused: Sequence[tuple[Cause, Target]]) -> None:
+    """Have somebody ask the provider at once, out of turn, what became of each."""
+    await ask_for_turns(
+        tx, [Turn(cause=cause, target=it, turn=1, again=cause.at) for cause, it in caused]
+    )
+
+
+async def ask_for_turns(tx: Tx, turns: Sequence[Turn]) -> None:
     await enqueue_all(
         tx,
         [
-            (cause, JobRequest(SettlePayment(it), priority=Priority.HIGH, key=_key(it, 0)))
-            for cause, it in caused
+            (
+                it.cause,
+                JobRequest(_task(it), at=it.at, priority=Priority.HIGH, key=turn_key(it)),
+            )
+            for it in turns
         ],
     )
 
 
-async def ask_to_settle_later(
-    tx: Tx, cause: Cause, payment_id: PaymentId, *, turn: int, wait: timedelta
-) -> None:
-    at: datetime = cause.at + wait
-    request = JobRequest(
-        SettlePayment(payment_id, turn), at=at, priority=Priority.HIGH, key=_key(payment_id, turn)
-    )
-    await enqueue_all(tx, [(cause, request)])
+async def withdraw_turns(tx: Tx, turns: Sequence[tuple[Target, int]]) -> None:
+    """Take back turns whose payment or refund is settled: they would find nothing to do."""
+    await withdraw(tx, [_key(target, turn) for target, turn in turns])
+
+
+def turn_key(it: Turn) -> str:
+    put_off = "" if it.again is None else f":{it.again.timestamp():.3f}"
+    return _key(it.target, it.turn) + put_off
+
+
+def _key(target: Target, turn: int) -> str:
+    return f"settle:{target}:{turn}"
+
+
+def _task(it: Turn) -> Task:
+    if isinstance(it.target, RefundId):
+        return SettleRefund(it.target, it.turn)
+    return SettlePayment(it.target, it.turn)
 
 
 async def ask_for_reviews(
@@ -65,7 +116,3 @@ async def ask_for_reviews(
             for cause, it in caused
         ],
     )
-
-
-def _key(payment_id: PaymentId, turn: int) -> str:
-    return f"settle:{payment_id}:{turn}"

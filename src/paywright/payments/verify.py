@@ -13,7 +13,7 @@ from paywright.ledger import verify as ledger
 from paywright.ledger.model import Transfer
 from paywright.ledger.verify import Check, Progress, Report, no_progress
 from paywright.payments import verify_store
-from paywright.payments.verify_leaving import compare_leaving
+from paywright.payments.verify_leaving import compare_charges, compare_leaving, compare_refunds
 
 _NAME = "payments"
 _PAGE = 10_000  # transfers that are compared at once: what bounds the memory this takes
@@ -24,7 +24,12 @@ async def verify(db: Database, *, at: datetime, progress: Progress = no_progress
     """Check every invariant of the ledger, and that payments agree with it, on one moment."""
     async with db.snapshot() as tx:
         report = await ledger.verify_snapshot(tx, at=at, progress=progress)
-        checks = [await _compare(tx, progress), await compare_leaving(tx, progress)]
+        checks = [
+            await _compare(tx, progress),
+            await compare_leaving(tx, progress),
+            await compare_charges(tx, progress),
+            await compare_refunds(tx, progress),
+        ]
     return msgspec.structs.replace(report, checks=[*report.checks, *checks])
 
 

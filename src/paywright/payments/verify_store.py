@@ -61,9 +61,52 @@ async def leaving(tx: Tx, *, after: UUID, limit: int) -> list[Row]:
     """Payments to other banks, in the order of their ids."""
     return await tx.fetch(
         """
-        select id, status, amount_minor, currency
+        select id, 'payout' as kind, status, amount_minor, currency
           from payments
          where id > $1 and beneficiary is not null
+         order by id
+         limit $2
+        """,
+        after,
+        limit,
+        timeout=_PATIENCE_S,
+    )
+
+
+async def charges(tx: Tx, *, after: UUID, limit: int) -> list[Row]:
+    """Charges that we made, in the order of their ids, with what was given back of each.
+
+    reserved_minor: with what is about to be
+    """
+    return await tx.fetch(
+        """
+        select payments.id, 'charge' as kind, payments.status, payments.amount_minor,
+               payments.currency, coalesce(sum(refunds.amount_minor) filter (
+                   where refunds.status = 'succeeded'), 0)::bigint as refunded_minor,
+               coalesce(sum(refunds.amount_minor) filter (
+                   where refunds.status <> 'failed'), 0)::bigint as reserved_minor
+          from (select id, status, amount_minor, currency
+                  from payments
+                 where id > $1 and kind = 'charge' and request_key is not null
+                 order by id
+                 limit $2) as payments
+          left join refunds on refunds.payment_id = payments.id
+         group by payments.id, payments.status, payments.amount_minor, payments.currency
+         order by payments.id
+        """,
+        after,
+        limit,
+        timeout=_PATIENCE_S,
+    )
+
+
+async def refunds(tx: Tx, *, after: UUID, limit: int) -> list[Row]:
+    """Refunds, in the order of their ids."""
+    return await tx.fetch(
+        """
+        select id, 'refund' as kind, status, amount_minor, currency
+          from refunds
+         where id > $1
          order by id
          limit $2
         """,

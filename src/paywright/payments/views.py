@@ -17,7 +17,7 @@ from paywright.ledger import store as ledger
 from paywright.payments.beneficiary import Beneficiary
 from paywright.payments.model import PaymentStatus
 from paywright.payments.orders import Receipt, receipt_of
-from paywright.payments.outside import unseal
+from paywright.payments.sealing import unseal
 
 
 class NoSuchTransfer(NotFound):
