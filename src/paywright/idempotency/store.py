@@ -99,11 +99,17 @@ async def select(tx: Tx, claims: Sequence[Claim]) -> dict[tuple[str, str], tuple
 
 
 async def forget(tx: Tx, *, before: datetime, limit: int) -> int:
-    """Delete at most `limit` keys that are older than `before`; how many were."""
+    """Delete at most `limit` keys that are older than `before`; how many were.
+
+    One that tells of something still under way stays until that has come to its end: its answer is
+    going to change, and must not be another request's by then.
+    """
     return await tx.fetchval(
         """
         with old as (
-            select scope, key from idempotency_keys where created_at < $1 limit $2
+            select scope, key from idempotency_keys
+             where created_at < $1 and not (is_recipe and status = 202)
+             limit $2
         ), gone as (
             delete from idempotency_keys using old
              where idempotency_keys.scope = old.scope and idempotency_keys.key = old.key
