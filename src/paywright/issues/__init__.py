@@ -1,7 +1,7 @@
 """Issues: a payment went wrong; decide what to do about it, by machine or by a person.
 
 Owns    issues, decisions, reviews, issue_actions
-Calls   payments, customers, rulesets, idempotency, jobs, events
+Calls   reconciliation, payments, customers, rulesets, idempotency, jobs, events
 Emits   issue.opened, issue.processing, issue.decided, issue.reviewed, issue.action_requested,
         issue.failed, issue.requeued, issue.cleared
 Always  an issue is decided once, reviewed at most once and acted upon at most once, whatever dies

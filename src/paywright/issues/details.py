@@ -74,4 +74,35 @@ class PaymentReviewDetails(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     rules: list[str] = []
 
 
+class ReconciliationItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing that our books and a provider's do not agree on. Amounts with their currency."""
+
+    outcome: Literal["duplicate_there", "different_amount", "missing_here", "missing_there"]
+    kind: Literal["payout", "charge", "refund"]
+    key: str | None
+    payment_id: str | None
+    our_status: str | None
+    our_amount: str | None
+    their_reference: str | None
+    their_amount: str | None
+
+
+class ReconciliationDetails(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A day of a provider that a person has to look at.
+
+    reason:      `differences`, or `failed`: it could not be compared at all
+    day:         of UTC, `2026-11-20`
+    differences: how many; `items` are the first of them, the gravest before the others
+    outcomes:    how often each outcome was found
+    """
+
+    reason: Literal["differences", "failed"]
+    provider: str
+    day: str
+    failure: str | None = None
+    differences: int = 0
+    outcomes: dict[str, int] = {}
+    items: list[ReconciliationItem] = []
+
+
 Details = DeclineDetails | MissedInstallmentDetails | DisputeDetails | RefundRequestDetails

@@ -7,10 +7,12 @@ from datetime import timedelta
 from paywright.issues.decide import decide_issues
 from paywright.issues.fail import fail_issues, requeue_stuck
 from paywright.issues.payment_review import open_payment_review
+from paywright.issues.reconciliation import open_reconciliation_issue
 from paywright.issues.tasks import DecideIssue
 from paywright.jobs.model import Run
 from paywright.jobs.registry import job, schedule
 from paywright.payments.tasks import ReviewPayment
+from paywright.reconciliation.tasks import ReviewReconciliation
 from paywright.telemetry import metrics
 
 
@@ -28,6 +30,13 @@ async def run_decide_issues(run: Run, tasks: Sequence[DecideIssue]) -> list[None
 @job(ReviewPayment)
 async def run_review_payment(run: Run, task: ReviewPayment) -> None:
     await open_payment_review(run.app.db, run.cause, payment_id=task.payment_id, reason=task.reason)
+
+
+@job(ReviewReconciliation)
+async def run_review_reconciliation(run: Run, task: ReviewReconciliation) -> None:
+    await open_reconciliation_issue(
+        run.app.db, run.cause, reconciliation_id=task.reconciliation_id, reason=task.reason
+    )
 
 
 @schedule("requeue_stuck_issues", every=timedelta(minutes=1))

@@ -15,6 +15,7 @@ class IssueType(StrEnum):
     DISPUTE = "dispute"
     REFUND_REQUEST = "refund_request"
     PAYMENT_REVIEW = "payment_review"  # opened by the system: never decided by a machine
+    RECONCILIATION = "reconciliation"  # the same: our books and a provider's differ
 
 
 class Status(StrEnum):

@@ -94,6 +94,12 @@ _STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     "refund_request": RefundRequestDetails,
 }
 
+# What is opened by the system for a person: no rule is asked.
+_FOR_PEOPLE: Mapping[str, str] = {
+    IssueType.PAYMENT_REVIEW: "Payments that were stopped or lost are for people to decide.",
+    IssueType.RECONCILIATION: "Books that do not agree are for people to set right.",
+}
+
 
 def default_source() -> str:
     """The rule set that comes with Paywright."""
@@ -103,8 +109,7 @@ def default_source() -> str:
 
 def decide(rule_set: RuleSet, facts: Facts) -> Verdict:
     """What the rules say. When they cannot say, a person has to: `escalate`, at confidence 0."""
-    if facts.type == IssueType.PAYMENT_REVIEW:
-        reason = "Payments that were stopped or lost are for people to decide."
+    if (reason := _FOR_PEOPLE.get(facts.type)) is not None:
         return _verdict(rule_set, facts.type, Answer(Action.ESCALATE, 100, reason))
     try:
         hit = rule_set.evaluate(facts.type, variables(facts))

@@ -7,7 +7,7 @@ from datetime import datetime
 from paywright.core.errors import NotFound
 from paywright.core.ids import IssueId
 from paywright.db.pool import Tx, to_jsonb
-from paywright.issues.model import Decision, Issue, RequestedAction, Review
+from paywright.issues.model import Decision, Issue, IssueType, RequestedAction, Review
 from paywright.issues.rows import decision_of_row, issue_of_row, review_of_row
 
 
@@ -158,6 +158,21 @@ async def set_failed(tx: Tx, reason_of: Mapping[IssueId, str], *, at: datetime) 
         list(reason_of),
         list(reason_of.values()),
         at,
+    )
+    return [IssueId.of(row["id"]) for row in rows]
+
+
+async def open_about(tx: Tx, type: IssueType, subjects: Sequence[str]) -> list[IssueId]:
+    """Issues of this type about any of these that nobody has settled yet."""
+    rows = await tx.fetch(
+        """
+        select id from issues
+         where type = $1 and transaction_id = any($2::text[])
+           and status in ('pending', 'processing', 'awaiting_review', 'failed')
+         order by id
+        """,
+        type,
+        subjects,
     )
     return [IssueId.of(row["id"]) for row in rows]
 
