@@ -26,7 +26,6 @@ from paywright.kyc.decide import decide_by_hand
 from paywright.kyc.model import KycStatus
 from paywright.ledger import accounts_store
 from paywright.notifications.views import list_messages
-from paywright.payments.settle import settle_payment
 from paywright.payments.verify import verify
 from paywright.screening.load import load_list
 from paywright.settings import Settings
@@ -292,14 +291,7 @@ async def drive(town: Town, *, seconds: float = 60) -> None:
             "select id from payments where status in ('processing', 'unknown')"
         )
         for row in rows:
-            await settle_payment(
-                app.db,
-                app.keys,
-                app.banks,
-                prepare.system_cause(),
-                payment_id=PaymentId.of(row["id"]),
-                turn=1,
-            )
+            await app.settling.settle(prepare.system_cause(), PaymentId.of(row["id"]), turn=1)
         return not rows
 
     await until(all_ended, seconds=seconds, what="the bank to settle all", every=0.3)

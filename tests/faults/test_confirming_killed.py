@@ -121,7 +121,7 @@ async def test_a_worker_killed_before_or_after_it_asked_the_bank_leaves_a_turn_t
     api = await stage.api(**settings)
     async with Tellers(stage, [int(api.port)], seed=17) as tellers:
         payers = Payers(town, tellers)
-        for table in ("payment_attempts", "ledger_transfers", "payment_transitions"):
+        for table in ("provider_attempts", "ledger_transfers", "payment_transitions"):
             for kind in ("outside", "rejected", "outside"):
                 await payers.carry_through(payers.want(kind))
             async with holding(stage.url, f"lock table {table} in share row exclusive mode"):
