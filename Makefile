@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 RUN := PYTHONPATH=src $(PY) -m paywright
 PYTEST_WORKERS ?= auto
 
-.PHONY: help run demo test check lint types contracts test-server bench bench-ledger bench-ledger-growth bench-confirm bench-screening schema screenshots requirements clean
+.PHONY: help run demo test check lint types contracts test-server faults bench bench-ledger bench-ledger-growth bench-confirm bench-screening bench-gateway schema screenshots requirements clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -40,6 +40,10 @@ test-server: $(VENV)/.dev ## A smoke run of the tests on the PostgreSQL of DATAB
 	@test -n "$(DATABASE_URL)" || { echo "set DATABASE_URL to a server on which databases may be made"; exit 1; }
 	@PAYWRIGHT_TEST_SERVER="$(DATABASE_URL)" $(PY) -m pytest -n $(PYTEST_WORKERS) tests/issues tests/jobs tests/api tests/rulesets tests/ledger tests/payments
 
+faults: $(VENV)/.dev ## Break things by a seed, and compare all books: SEED=7, or SEED=1-20 PAYMENTS=60
+	@PYTHONPATH=src:. $(PY) -m tests.faults.providers_run --seed "$(or $(SEED),1)" --seeds $(or $(SEEDS),1) \
+	  --payments $(or $(PAYMENTS),60) --parallel $(or $(PARALLEL),2)
+
 bench: $(VENV)/.dev ## Measure issues per second against a naive variant, and print how
 	@PYTHONPATH=src:. $(PY) -m bench.issues
 
@@ -55,6 +59,9 @@ bench-confirm: $(VENV)/.dev ## Measure what it costs to weigh a transfer before 
 
 bench-screening: $(VENV)/.dev ## Measure how fast names are screened against a naive variant, and how well
 	@PYTHONPATH=src:. $(PY) -m bench.screening
+
+bench-gateway: $(VENV)/.dev ## Measure what calls to providers cost, and how many a worker keeps under way
+	@PYTHONPATH=src:. $(PY) -m bench.gateway
 
 schema: $(VENV)/.dev ## Write src/paywright/db/schema.sql from the migrations
 	@PYTHONPATH=src $(PY) -m tests.schema_dump

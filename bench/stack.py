@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -58,13 +58,21 @@ def environment(folder: Path, url: str) -> dict[str, str]:
 
 
 class Process:
-    """One process of a variant. It ends with us, whatever happens."""
+    """One process of a variant. It ends with us, whatever happens. settings: beside the usual"""
 
-    def __init__(self, name: str, command: Sequence[str], *, folder: Path, url: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        url: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.port = _free_port()
         self._log = folder / f"{name}.log"
-        env = {**environment(folder, url), "PORT": str(self.port)}
+        env = {**environment(folder, url), "PORT": str(self.port), **(settings or {})}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command],
