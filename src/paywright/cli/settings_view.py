@@ -3,11 +3,9 @@
 from paywright.cli.console import out, print_json, print_table
 from paywright.settings import Settings
 
-# URLs may hold a password.
-_SECRET = (
-    *("database_url", "encryption_key", "redis_url", "smtp_url", "sms_api_secret"),
-    *("partner_bank_token", "kyc_provider_token"),
-)
+# By how they are named, so that none is forgotten.
+_SECRET_ENDINGS = ("_key", "_token", "_secret")
+_WITH_PASSWORD = ("database_url", "redis_url", "smtp_url")
 
 
 def show_settings(settings: Settings, *, as_json: bool) -> None:
@@ -23,6 +21,6 @@ def show_settings(settings: Settings, *, as_json: bool) -> None:
 
 
 def _shown(field: str, value: object) -> object:
-    if field in _SECRET:
+    if field.endswith(_SECRET_ENDINGS) or field in _WITH_PASSWORD:
         return "(set)" if value else "(not set)"
     return value if isinstance(value, (int, float, str)) else str(value)
