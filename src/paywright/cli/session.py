@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from paywright.cli.console import CommandFailed, guarded, run
 from paywright.cli.database import database
+from paywright.cli.simulated import with_simulated
 from paywright.db.migrate import migrate, missing
 from paywright.settings import Settings, read_settings
 from paywright.wiring import App, build
@@ -31,7 +32,7 @@ def with_app(main: Callable[[App], Awaitable[T]]) -> T:
             await app.close()
 
     def command() -> T:
-        settings = read_settings()
+        settings = with_simulated(read_settings())
         with database(settings) as url:
             return run(inside(settings, url))
 
