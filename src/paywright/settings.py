@@ -17,6 +17,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
+Numbers = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(,[0-9]{1,9}){0,19}\Z")]  # `250,1000`
 
 _DATABASE_SCHEMES = ("postgresql://", "postgres://")
 
@@ -85,9 +86,43 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partner_bank_url: str = ""
     partner_bank_token: str = ""
     partner_bank_timeout_ms: Milliseconds = 10_000
+    partner_bank_webhook_secret: str = ""
+    # A second bank, which pays when the first one cannot be reached.
+    backup_bank_url: str = ""
+    backup_bank_token: str = ""
     kyc_provider_url: str = ""
     kyc_provider_token: str = ""
     simulator_port: Annotated[int, Meta(ge=0, le=65535)] = 0  # 0: a free one
+
+    # Cards. An empty key: no charges.
+    stripe_api_key: str = ""
+    stripe_api_base: str = ""  # empty: Stripe's own
+    stripe_timeout_ms: Milliseconds = 20_000
+    stripe_webhook_secret: str = ""
+    stripe_backup_api_key: str = ""
+    stripe_backup_api_base: str = ""
+
+    # How providers are called
+    provider_routes: str = ""
+    payment_max_retries: Annotated[int, Meta(ge=0, le=10)] = 3
+    payment_backoff_ms: Numbers = "250,1000,3000"
+    payment_deadline_ms: Milliseconds = 30_000
+    payment_look_up_ms: Numbers = "5000,60000,600000,3600000,86400000"
+    payment_concurrency: Annotated[int, Meta(ge=1, le=2000)] = 256
+    circuit_breaker_failure_threshold: Annotated[int, Meta(ge=1, le=1000)] = 5
+    circuit_breaker_failure_rate: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    circuit_breaker_window_ms: Annotated[int, Meta(ge=1000, le=3_600_000)] = 60_000
+    circuit_breaker_window_min: Annotated[int, Meta(ge=1, le=10_000)] = 20
+    circuit_breaker_cooldown_ms: Milliseconds = 30_000
+    circuit_breaker_probes: Annotated[int, Meta(ge=1, le=100)] = 3
+    provider_drain_per_s: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    # Of the simulated providers that `paywright up` starts.
+    flaky_payment_failure_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+    # Who may put a summary into other words. Empty: nobody.
+    summary_llm_url: str = ""
+    summary_llm_key: str = ""
+    summary_llm_model: str = ""
 
     # Operation
     health_check_timeout_ms: Milliseconds = 2000
@@ -123,6 +158,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             value = getattr(self, name)
             if value and not value.startswith(allowed):
                 raise SettingsError(f"{name.upper()} must begin with {' or '.join(allowed)}")
+
+
+def numbers(text: str) -> list[int]:
+    """What a setting with several numbers says."""
+    return [int(part) for part in text.split(",")]
 
 
 def read_settings(

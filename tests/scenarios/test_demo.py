@@ -38,7 +38,7 @@ def test_the_first_demo_shows_a_decision_for_every_sample(house: House) -> None:
     demo = house.run("demo")
     assert demo.wait() == 0, demo.said() + demo.complained()
     assert demo.complained() == ""
-    movements, checks, accounts, [header, *table] = tables(demo.said())
+    movements, checks, charges, accounts, [header, *table] = tables(demo.said())
     assert [row[3] for row in movements[1:]] == [
         *("succeeded", "succeeded", "succeeded", "insufficient-funds"),
         *("open", "posted", "open"),
@@ -46,8 +46,9 @@ def test_the_first_demo_shows_a_decision_for_every_sample(house: House) -> None:
     assert [row[3] for row in checks[1:] if row[0]] == [
         *("succeeded", "succeeded", "succeeded", "declined", "succeeded"),
     ]
+    assert [row[3] for row in charges[1:] if row[0]] == ["succeeded", "failed", "succeeded"]
     assert ["wallet:cust_108:EUR", "liability", "59.99 EUR", "29.99 EUR"] in accounts
-    assert ["wallet:cust_217:EUR", "liability", "12025.00 EUR", "12025.00 EUR"] in accounts
+    assert ["wallet:cust_217:EUR", "liability", "12075.00 EUR", "12075.00 EUR"] in accounts
     assert header == ["Issue ID", "Type", "Decision", "Confidence", "Routing"]
     assert [row[1] for row in table] == [sample.type for sample in sample_issues()]
     for issue_id, _, action, confidence, routing in table:
@@ -60,12 +61,12 @@ def test_the_first_demo_shows_a_decision_for_every_sample(house: House) -> None:
 
     again = house.run("demo")
     assert again.wait() == 0, again.said() + again.complained()
-    assert tables(again.said()) == [movements, checks, accounts, [header, *table]]
+    assert tables(again.said()) == [movements, checks, charges, accounts, [header, *table]]
     assert house.is_empty()
     [counts] = house.query(COUNTS)
     # One issue is about the payment that was declined.
     assert counts == {
-        "issues": 11, "decisions": 11, "customers": 5, "payments": 17, "keys": 6,
+        "issues": 11, "decisions": 11, "customers": 5, "payments": 19, "keys": 6,
         "opened": 11, "decided": 11, "jobs": 0,
     }  # fmt: skip
 

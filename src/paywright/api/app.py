@@ -15,6 +15,7 @@ from paywright.api import (
     accounts,
     analytics,
     challenges,
+    charges,
     customers,
     docs,
     health,
@@ -24,6 +25,8 @@ from paywright.api import (
     keys,
     kyc,
     messages,
+    providers,
+    reconciliations,
     risk,
     rules,
     screening,
@@ -39,12 +42,14 @@ from paywright.api.openapi import describe
 from paywright.api.problems import explain
 from paywright.batching import Coalescer
 from paywright.issues.open import open_issues
+from paywright.payments.making import Making
 from paywright.wiring import App
 
 V1 = [
     *issues.ROUTES,
     *transfers.ROUTES,
     *holds.ROUTES,
+    *charges.ROUTES,
     *accounts.ROUTES,
     *statements.ROUTES,
     *analytics.ROUTES,
@@ -59,6 +64,8 @@ V1 = [
     *users.ROUTES,
     *sessions.ROUTES,
     *messages.ROUTES,
+    *reconciliations.ROUTES,
+    *providers.ROUTES,
 ]
 
 
@@ -88,23 +95,7 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
     described: with Litestar's own OpenAPI routes, whose pages load their scripts from other hosts:
                only ever to be asked for its description, never to be served
     """
-    settings = app.settings
-    state = State(
-        {
-            "doorkeeper": Doorkeeper(
-                app.db,
-                app.identity,
-                app.limiter,
-                limit=settings.rate_limit_max,
-                window_s=settings.rate_limit_window_ms / 1000,
-            ),
-            "describe": lambda: describe(create_litestar(app, described=True)),
-            "open_issue": Coalescer(
-                partial(open_issues, app.db, render=issues.render_opened), name="open_issues"
-            ),
-            "desk": transfers.open_desk(app),
-        }
-    )
+    state = _state(app)
 
     async def the_app() -> App:
         return app
@@ -116,6 +107,7 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
         await state.doorkeeper.listener.stop()
         await state.open_issue.close()
         await state.desk.close()
+        await state.making.close()
 
     return Litestar(
         route_handlers=[
@@ -129,8 +121,30 @@ def create_litestar(app: App, *, described: bool = False) -> Litestar:
         exception_handlers={Exception: explain},
         state=state,
         lifespan=[lifespan],
-        request_max_body_size=settings.request_body_max_bytes,
+        request_max_body_size=app.settings.request_body_max_bytes,
         openapi_config=_DESCRIPTION if described else None,
         logging_config=None,
         debug=False,
+    )
+
+
+def _state(app: App) -> State:
+    """What the routes share. What is under way in it is finished when the application ends."""
+    settings = app.settings
+    return State(
+        {
+            "doorkeeper": Doorkeeper(
+                app.db,
+                app.identity,
+                app.limiter,
+                limit=settings.rate_limit_max,
+                window_s=settings.rate_limit_window_ms / 1000,
+            ),
+            "describe": lambda: describe(create_litestar(app, described=True)),
+            "open_issue": Coalescer(
+                partial(open_issues, app.db, render=issues.render_opened), name="open_issues"
+            ),
+            "desk": transfers.open_desk(app),
+            "making": Making(app.db, app.settling),
+        }
     )

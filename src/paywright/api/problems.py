@@ -124,18 +124,18 @@ def explain(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     )
 
 
-def document(problem: Problem, *, instance: str, request_id: str) -> bytes:
-    return msgspec.json.encode(
-        {
-            "type": DOCS + problem.code(),
-            "title": problem.title(),
-            "status": problem.status,
-            "detail": problem.detail,
-            "instance": instance,
-            "request_id": request_id,
-            **problem.extra,
-        }
-    )
+def document(problem: Problem, *, instance: str, request_id: str | None) -> bytes:
+    """request_id: None for an answer that is given to several requests."""
+    told = {
+        "type": DOCS + problem.code(),
+        "title": problem.title(),
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": instance,
+    }
+    if request_id is not None:
+        told["request_id"] = request_id
+    return msgspec.json.encode({**told, **problem.extra})
 
 
 def as_problem(error: BaseException) -> Problem:

@@ -13,6 +13,7 @@ from paywright.cli.console import CommandFailed, out, run
 from paywright.cli.database import publish, server_of, withdraw
 from paywright.cli.processes import Child
 from paywright.cli.serve import bind
+from paywright.cli.simulated import publish_simulated, withdraw_simulated
 from paywright.cli.simulator_commands import (
     choose_port,
     simulator_command,
@@ -112,6 +113,7 @@ class Installation:
         for child in self._children:
             if not child.stop(patience_s):
                 out.print(f"  [yellow]●[/] {child.name} had to be killed")
+        withdraw_simulated(self.settings)
         if self._server is not None:
             if self._url:  # else what is published is that of another, which we met
                 withdraw(self.settings)
@@ -178,7 +180,8 @@ class Installation:
         )
 
     def _start_outside_world(self, env: dict[str, str]) -> None:
-        """In development, a bank and a KYC provider of our own, unless others are set up."""
+        """In development, a bank, a card provider and a KYC provider of our own, unless others are
+        set up."""
         settings = self.settings
         if settings.environment == "production" or settings.partner_bank_url:
             return
@@ -186,12 +189,19 @@ class Installation:
         folder = settings.paywright_data_dir
         books = folder / "simulator.jsonl"
         log = folder / "logs" / "simulator.log"
-        child = Child("simulator", simulator_command(port, books=books), log=log, env={})
+        command = simulator_command(
+            port, books=books, failure_rate=settings.flaky_payment_failure_rate
+        )
+        child = Child("simulator", command, log=log, env={})
         child.start()
         self._children.append(child)
         found = simulator_environment(port)
-        if settings.kyc_provider_url:
-            found = {name: it for name, it in found.items() if not name.startswith("KYC_")}
+        ours = [
+            *(["KYC_"] if settings.kyc_provider_url else []),
+            *(["STRIPE_"] if settings.stripe_api_key else []),
+        ]
+        found = {name: it for name, it in found.items() if not name.startswith(tuple(ours))}
+        publish_simulated(settings, found)
         env.update(found)
 
     def _wait_until_ready(self) -> None:

@@ -15,6 +15,8 @@ from paywright.cli import (
     ledger_commands,
     list_commands,
     message_commands,
+    provider_commands,
+    reconcile_commands,
     risk_commands,
     rule_commands,
     screen_commands,
@@ -54,6 +56,8 @@ cli.command(screen_commands.cli, name="screen")
 cli.command(list_commands.cli, name="lists")
 cli.command(message_commands.cli, name="messages")
 cli.command(kyc_commands.cli, name="kyc")
+cli.command(reconcile_commands.reconcile)
+cli.command(provider_commands.cli, name="providers")
 cli.command(simulator_commands.simulate_provider, name="simulate-provider")
 
 

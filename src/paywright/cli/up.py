@@ -10,6 +10,7 @@ from typing import Any
 from paywright import __version__
 from paywright.cli.console import CommandFailed, out, print_json
 from paywright.cli.demo import decisions_table, run_demo
+from paywright.cli.demo_charges import charge_samples, charges_table, provider_summary
 from paywright.cli.demo_checks import checks_table, run_checks
 from paywright.cli.demo_money import (
     accounts_table,
@@ -35,6 +36,7 @@ def up(settings: Settings, *, stay: bool, as_json: bool) -> int:
             installation.start()
             _show_money(installation)
             checks = _show_checks(installation)
+            charges = _show_charges(installation)
             accounts = _show_accounts(installation)
             issues = _show_issues(installation)
             if as_json:
@@ -42,6 +44,7 @@ def up(settings: Settings, *, stay: bool, as_json: bool) -> int:
                     "url": installation.base_url,
                     "accounts": accounts,
                     "checks": checks,
+                    "charges": charges,
                     "issues": issues,
                 }
                 print_json(told)
@@ -67,6 +70,18 @@ def _show_checks(installation: Installation) -> list[dict[str, Any]]:
     checks = run_checks(installation.base_url, installation.user, alive=installation.watch)
     out.print(checks_table(checks))
     return [{"what": it.what, "payment_id": it.payment_id, "status": it.status} for it in checks]
+
+
+def _show_charges(installation: Installation) -> list[dict[str, Any]]:
+    settings = installation.settings
+    if settings.environment == "production" or settings.partner_bank_url or settings.stripe_api_key:
+        return []  # the providers are not ours to try things out with
+    out.print("\n[bold]Card charges[/], made by a provider, and given back\n")
+    base, key = installation.base_url, installation.keys[Role.OPERATOR]
+    shown = charge_samples(base, key)
+    out.print(charges_table(shown))
+    out.print(f"\n  {provider_summary(base, key)}", markup=False)
+    return [{"what": it.what, "id": it.id, "status": it.status} for it in shown]
 
 
 def _show_accounts(installation: Installation) -> list[dict[str, Any]]:

@@ -34,6 +34,11 @@ class Permission(StrEnum):
     MANAGE_LISTS = "lists:manage"
     MANAGE_KYC = "kyc:manage"
     READ_MESSAGES = "messages:read"
+    READ_PAYMENTS = "payments:read"
+    CHARGE = "payments:charge"
+    REFUND = "payments:refund"
+    READ_PROVIDERS = "providers:read"
+    MANAGE_PROVIDERS = "providers:manage"  # circuit breakers, reconciliations
 
 
 class PermissionMissing(Forbidden):

@@ -168,3 +168,15 @@ class MessageId(Id):
 class CheckId(Id):
     __slots__ = ()
     prefix = "kyc"
+
+
+class RefundId(Id):
+    """A refund of a charge. What the ledger holds for it has the same uuid."""
+
+    __slots__ = ()
+    prefix = "rfd"
+
+
+class ReconciliationId(Id):
+    __slots__ = ()
+    prefix = "rec"

@@ -379,7 +379,7 @@ CREATE TABLE public.issues (
     CONSTRAINT issues_check2 CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL))),
     CONSTRAINT issues_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'critical'::text]))),
     CONSTRAINT issues_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'awaiting_review'::text, 'resolved'::text, 'failed'::text]))),
-    CONSTRAINT issues_type_check CHECK ((type = ANY (ARRAY['decline'::text, 'missed_installment'::text, 'dispute'::text, 'refund_request'::text, 'payment_review'::text])))
+    CONSTRAINT issues_type_check CHECK ((type = ANY (ARRAY['decline'::text, 'missed_installment'::text, 'dispute'::text, 'refund_request'::text, 'payment_review'::text, 'reconciliation'::text])))
 );
 
 CREATE TABLE public.kyc_checks (
@@ -479,22 +479,6 @@ CREATE TABLE public.open_holds (
     expires_at timestamp with time zone
 );
 
-CREATE TABLE public.payment_attempts (
-    payment_id uuid NOT NULL,
-    seq smallint NOT NULL,
-    provider text NOT NULL,
-    call text NOT NULL,
-    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    ended_at timestamp with time zone,
-    outcome text,
-    code text,
-    CONSTRAINT payment_attempts_call_check CHECK ((call = ANY (ARRAY['submit'::text, 'look_up'::text]))),
-    CONSTRAINT payment_attempts_check CHECK (((ended_at IS NULL) = (outcome IS NULL))),
-    CONSTRAINT payment_attempts_code_check CHECK ((length(code) <= 100)),
-    CONSTRAINT payment_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['approved'::text, 'declined'::text, 'pending'::text, 'lost'::text]))),
-    CONSTRAINT payment_attempts_seq_check CHECK ((seq > 0))
-);
-
 CREATE VIEW public.payment_audit_log AS
  SELECT sequence,
     at,
@@ -538,10 +522,17 @@ CREATE TABLE public.payments (
     debit_account_id uuid,
     credit_account_id uuid,
     beneficiary bytea,
+    provider_reference text,
+    payment_method text,
+    settled_at timestamp with time zone,
+    request_key text,
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT payments_currency_check CHECK ((length(currency) = 3)),
     CONSTRAINT payments_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'vendor_payment'::text, 'charge'::text]))),
+    CONSTRAINT payments_payment_method_check CHECK (((length(payment_method) >= 1) AND (length(payment_method) <= 100))),
+    CONSTRAINT payments_provider_reference_check CHECK ((length(provider_reference) <= 200)),
     CONSTRAINT payments_reference_check CHECK ((reference ~ '^[A-Za-z0-9_.:-]{1,64}$'::text)),
+    CONSTRAINT payments_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 255))),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending_approval'::text, 'requires_otp'::text, 'processing'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'declined'::text, 'rejected'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text]))),
     CONSTRAINT payments_transfer_accounts CHECK (((kind <> 'transfer'::text) OR ((debit_account_id IS NOT NULL) AND (credit_account_id IS NOT NULL))))
 );
@@ -632,6 +623,60 @@ CREATE SEQUENCE public.pgqueuer_statistics_id_seq
 
 ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
 
+CREATE TABLE public.provider_attempts (
+    payment_id uuid CONSTRAINT payment_attempts_payment_id_not_null NOT NULL,
+    seq smallint CONSTRAINT payment_attempts_seq_not_null NOT NULL,
+    provider text CONSTRAINT payment_attempts_provider_not_null NOT NULL,
+    call text CONSTRAINT payment_attempts_call_not_null NOT NULL,
+    started_at timestamp with time zone CONSTRAINT payment_attempts_started_at_not_null NOT NULL,
+    ended_at timestamp with time zone,
+    outcome text,
+    code text,
+    operation_id uuid NOT NULL,
+    kind text NOT NULL,
+    breaker text NOT NULL,
+    latency_ms integer,
+    CONSTRAINT payment_attempts_call_check CHECK ((call = ANY (ARRAY['submit'::text, 'look_up'::text]))),
+    CONSTRAINT payment_attempts_check CHECK (((ended_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT payment_attempts_code_check CHECK ((length(code) <= 100)),
+    CONSTRAINT payment_attempts_seq_check CHECK ((seq > 0)),
+    CONSTRAINT provider_attempts_breaker_check CHECK ((breaker = ANY (ARRAY['closed'::text, 'half_open'::text]))),
+    CONSTRAINT provider_attempts_kind_check CHECK ((kind = ANY (ARRAY['payout'::text, 'charge'::text, 'refund'::text]))),
+    CONSTRAINT provider_attempts_latency_ms_check CHECK ((latency_ms >= 0)),
+    CONSTRAINT provider_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['approved'::text, 'declined'::text, 'pending'::text, 'not_found'::text, 'lost'::text, 'unsent'::text])))
+);
+
+CREATE TABLE public.provider_breakers (
+    provider text NOT NULL,
+    state text NOT NULL,
+    generation bigint DEFAULT 0 NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    forced text,
+    forced_by text,
+    forced_why text,
+    open_until timestamp with time zone,
+    openings integer DEFAULT 0 NOT NULL,
+    failures_in_a_row integer DEFAULT 0 NOT NULL,
+    window_at timestamp with time zone NOT NULL,
+    calls integer[] DEFAULT '{}'::integer[] NOT NULL,
+    failures integer[] DEFAULT '{}'::integer[] NOT NULL,
+    probes_until timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    probes_passed integer DEFAULT 0 NOT NULL,
+    drain_at timestamp with time zone,
+    CONSTRAINT provider_breakers_check CHECK (((forced IS NULL) = (forced_by IS NULL))),
+    CONSTRAINT provider_breakers_check1 CHECK (((forced IS NULL) OR (state = forced))),
+    CONSTRAINT provider_breakers_check2 CHECK (((state <> 'open'::text) OR (open_until IS NOT NULL) OR (forced = 'open'::text))),
+    CONSTRAINT provider_breakers_check3 CHECK ((cardinality(calls) = cardinality(failures))),
+    CONSTRAINT provider_breakers_failures_in_a_row_check CHECK ((failures_in_a_row >= 0)),
+    CONSTRAINT provider_breakers_forced_check CHECK ((forced = ANY (ARRAY['open'::text, 'closed'::text]))),
+    CONSTRAINT provider_breakers_forced_why_check CHECK ((length(forced_why) <= 500)),
+    CONSTRAINT provider_breakers_openings_check CHECK ((openings >= 0)),
+    CONSTRAINT provider_breakers_probes_passed_check CHECK ((probes_passed >= 0)),
+    CONSTRAINT provider_breakers_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 24))),
+    CONSTRAINT provider_breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text])))
+)
+WITH (fillfactor='10');
+
 CREATE UNLOGGED TABLE public.rate_limits (
     name bytea NOT NULL,
     empty_at timestamp with time zone NOT NULL,
@@ -640,12 +685,118 @@ CREATE UNLOGGED TABLE public.rate_limits (
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.05');
 
+CREATE TABLE public.reconciliation_items (
+    reconciliation_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    outcome text NOT NULL,
+    kind text NOT NULL,
+    key text,
+    operation_id uuid,
+    payment_id uuid,
+    our_status text,
+    our_reference text,
+    our_amount_minor bigint,
+    our_currency text,
+    our_at timestamp with time zone,
+    their_reference text,
+    their_amount_minor bigint,
+    their_currency text,
+    their_at timestamp with time zone,
+    CONSTRAINT reconciliation_items_kind_check CHECK ((kind = ANY (ARRAY['payout'::text, 'charge'::text, 'refund'::text]))),
+    CONSTRAINT reconciliation_items_outcome_check CHECK ((outcome = ANY (ARRAY['missing_here'::text, 'missing_there'::text, 'different_amount'::text, 'duplicate_there'::text]))),
+    CONSTRAINT reconciliation_items_seq_check CHECK ((seq > 0))
+);
+
+CREATE UNLOGGED TABLE public.reconciliation_lines (
+    reconciliation_id uuid NOT NULL,
+    attempt bigint NOT NULL,
+    side text NOT NULL,
+    "position" bigint NOT NULL,
+    kind text NOT NULL,
+    key text,
+    reference text,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    at timestamp with time zone,
+    operation_id uuid,
+    payment_id uuid,
+    status text
+);
+
+CREATE UNLOGGED TABLE public.reconciliation_pairs (
+    reconciliation_id uuid NOT NULL,
+    theirs bigint NOT NULL,
+    ours bigint NOT NULL,
+    rank smallint NOT NULL,
+    is_pair boolean NOT NULL
+);
+
+CREATE UNLOGGED TABLE public.reconciliation_verdicts (
+    reconciliation_id uuid NOT NULL,
+    outcome text NOT NULL,
+    theirs bigint,
+    ours bigint
+);
+
+CREATE TABLE public.reconciliations (
+    id uuid NOT NULL,
+    provider text NOT NULL,
+    day date NOT NULL,
+    source text NOT NULL,
+    state text NOT NULL,
+    is_scheduled boolean DEFAULT false NOT NULL,
+    is_queued boolean NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    lines_read bigint DEFAULT 0 NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    failure text,
+    outcomes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    totals jsonb DEFAULT '[]'::jsonb NOT NULL,
+    differences bigint DEFAULT 0 NOT NULL,
+    digest text,
+    CONSTRAINT reconciliations_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT reconciliations_check CHECK (((state = 'running'::text) = (ended_at IS NULL))),
+    CONSTRAINT reconciliations_check1 CHECK (((state = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT reconciliations_check2 CHECK (((state = 'completed'::text) = (digest IS NOT NULL))),
+    CONSTRAINT reconciliations_differences_check CHECK ((differences >= 0)),
+    CONSTRAINT reconciliations_failure_check CHECK ((length(failure) <= 500)),
+    CONSTRAINT reconciliations_lines_read_check CHECK ((lines_read >= 0)),
+    CONSTRAINT reconciliations_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 24))),
+    CONSTRAINT reconciliations_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'file'::text]))),
+    CONSTRAINT reconciliations_state_check CHECK ((state = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text])))
+);
+
 CREATE TABLE public.refresh_tokens (
     token_hash bytea NOT NULL,
     session_id uuid NOT NULL,
     issued_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone,
     CONSTRAINT refresh_tokens_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE public.refunds (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    status text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    reason text,
+    failure_code text,
+    provider text NOT NULL,
+    provider_reference text,
+    request_key text NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT refunds_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT refunds_currency_check CHECK ((length(currency) = 3)),
+    CONSTRAINT refunds_failure_code_check CHECK ((length(failure_code) <= 100)),
+    CONSTRAINT refunds_provider_reference_check CHECK ((length(provider_reference) <= 200)),
+    CONSTRAINT refunds_reason_check CHECK ((length(reason) <= 200)),
+    CONSTRAINT refunds_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 255))),
+    CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['processing'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text])))
 );
 
 CREATE TABLE public.reviews (
@@ -943,9 +1094,6 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.open_holds
     ADD CONSTRAINT open_holds_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY public.payment_attempts
-    ADD CONSTRAINT payment_attempts_pkey PRIMARY KEY (payment_id, seq);
-
 ALTER TABLE ONLY public.payment_transitions
     ADD CONSTRAINT payment_transitions_pkey PRIMARY KEY (payment_id, seq);
 
@@ -967,11 +1115,26 @@ ALTER TABLE ONLY public.pgqueuer_schedules
 ALTER TABLE ONLY public.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.provider_attempts
+    ADD CONSTRAINT provider_attempts_pkey PRIMARY KEY (operation_id, seq);
+
+ALTER TABLE ONLY public.provider_breakers
+    ADD CONSTRAINT provider_breakers_pkey PRIMARY KEY (provider);
+
 ALTER TABLE ONLY public.rate_limits
     ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.reconciliation_items
+    ADD CONSTRAINT reconciliation_items_pkey PRIMARY KEY (reconciliation_id, seq);
+
+ALTER TABLE ONLY public.reconciliations
+    ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_issue_id_key UNIQUE (issue_id);
@@ -1079,9 +1242,13 @@ CREATE INDEX open_holds_debit ON public.open_holds USING btree (debit_account_id
 
 CREATE INDEX open_holds_expiry ON public.open_holds USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
+CREATE INDEX payments_charges ON public.payments USING btree (id) WHERE ((kind = 'charge'::text) AND (request_key IS NOT NULL));
+
 CREATE INDEX payments_customer ON public.payments USING btree (customer_id, created_at DESC) WHERE (customer_id IS NOT NULL);
 
 CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (reference) WHERE (reference IS NOT NULL);
+
+CREATE INDEX payments_settled ON public.payments USING btree (provider, settled_at) WHERE (settled_at IS NOT NULL);
 
 CREATE INDEX payments_waiting ON public.payments USING btree (recorded_at, id) WHERE (status = ANY (ARRAY['requires_otp'::text, 'processing'::text, 'unknown'::text]));
 
@@ -1115,7 +1282,27 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
+CREATE INDEX provider_attempts_recent ON public.provider_attempts USING btree (provider, started_at DESC);
+
+CREATE INDEX reconciliation_items_outcome ON public.reconciliation_items USING btree (reconciliation_id, outcome, seq);
+
+CREATE INDEX reconciliation_lines_run ON public.reconciliation_lines USING btree (reconciliation_id);
+
+CREATE INDEX reconciliations_day ON public.reconciliations USING btree (provider, day, id DESC);
+
+CREATE UNIQUE INDEX reconciliations_queued ON public.reconciliations USING btree (provider, day) WHERE ((state = 'running'::text) AND is_queued);
+
+CREATE INDEX reconciliations_running ON public.reconciliations USING btree (requested_at) WHERE (state = 'running'::text);
+
+CREATE UNIQUE INDEX reconciliations_scheduled ON public.reconciliations USING btree (provider, day) WHERE is_scheduled;
+
 CREATE INDEX refresh_tokens_of_session ON public.refresh_tokens USING btree (session_id);
+
+CREATE INDEX refunds_payment ON public.refunds USING btree (payment_id, id);
+
+CREATE INDEX refunds_settled ON public.refunds USING btree (provider, settled_at) WHERE (settled_at IS NOT NULL);
+
+CREATE INDEX refunds_waiting ON public.refunds USING btree (created_at, id) WHERE (status = ANY (ARRAY['processing'::text, 'unknown'::text]));
 
 CREATE INDEX risk_assessments_level ON public.risk_assessments USING btree (level, payment_id) WHERE (level <> 'low'::text);
 
@@ -1182,17 +1369,20 @@ ALTER TABLE ONLY public.kyc_standings
 ALTER TABLE ONLY public.kyc_standings
     ADD CONSTRAINT kyc_standings_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
 
-ALTER TABLE ONLY public.payment_attempts
-    ADD CONSTRAINT payment_attempts_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
-
 ALTER TABLE ONLY public.payment_transitions
     ADD CONSTRAINT payment_transitions_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
 
+ALTER TABLE ONLY public.reconciliation_items
+    ADD CONSTRAINT reconciliation_items_reconciliation_id_fkey FOREIGN KEY (reconciliation_id) REFERENCES public.reconciliations(id);
+
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_issue_id_fkey FOREIGN KEY (issue_id) REFERENCES public.issues(id);

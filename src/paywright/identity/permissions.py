@@ -25,13 +25,20 @@ _READ = frozenset(
         Permission.READ_RULES,
         Permission.READ_LEDGER,
         Permission.MANAGE_SELF,
+        Permission.READ_PAYMENTS,
+        Permission.READ_PROVIDERS,
     }
 )
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
     Role.DISPATCHER: _READ
-    | {Permission.OPEN_ISSUES, Permission.WRITE_CUSTOMERS, Permission.MOVE_MONEY},
+    | {
+        Permission.OPEN_ISSUES,
+        Permission.WRITE_CUSTOMERS,
+        Permission.MOVE_MONEY,
+        Permission.CHARGE,
+    },
     Role.APPROVER: _READ | {Permission.READ_RISK},
     Role.REVIEWER: _READ
     | {
@@ -50,6 +57,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.READ_RISK,
         Permission.SCREEN_NAMES,
         Permission.MANAGE_KYC,
+        Permission.CHARGE,
+        Permission.REFUND,
+        Permission.MANAGE_PROVIDERS,
     },
     Role.ADMIN: frozenset(Permission),
 }

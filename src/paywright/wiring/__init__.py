@@ -13,8 +13,9 @@ from paywright.crypto import KeyRing, development_key
 from paywright.customers import store as customers
 from paywright.db.migrate import SchemaMismatch, missing
 from paywright.db.pool import Database, DatabaseUnavailable, on_stray_error
-from paywright.gateway.model import Bank
-from paywright.gateway.partner_bank import PartnerBank
+from paywright.gateway.calling import Gateway
+from paywright.gateway.model import OrderKind
+from paywright.gateway.reword import Reworder
 from paywright.identity import store as identity
 from paywright.identity import users_store
 from paywright.identity.manage import DEVELOPMENT
@@ -26,13 +27,15 @@ from paywright.kyc.http_provider import HttpKycProvider
 from paywright.kyc.model import KycProvider
 from paywright.notifications.channels import Channels, open_channels
 from paywright.payments.checks import Checks
+from paywright.payments.settle import Settling
 from paywright.risk import rule_set as risk_rules
 from paywright.rulesets.cache import RuleSetCache
 from paywright.rulesets.schema import Schemas
 from paywright.screening.screener import Screener
-from paywright.settings import Settings, SettingsError
+from paywright.settings import Settings, SettingsError, numbers
 from paywright.throttle.limiter import Limiter
 from paywright.throttle.shared import SharedCounts
+from paywright.wiring.providers import open_gateway, open_reworder
 
 log = structlog.get_logger()
 
@@ -61,17 +64,22 @@ class App:
     limiter: Limiter
     identity: Parts
     channels: Channels
-    banks: Mapping[str, Bank]
+    gateway: Gateway
+    settling: Settling
+    reworder: Reworder | None
     kyc_provider: KycProvider | None
     screener: Screener
 
     @property
     def checks(self) -> Checks:
         """What risks are weighed with."""
-        return Checks(self.keys, self.risk_rules, self.screener, self.banks)
+        providers = self.gateway.providers.items()
+        banks = {name: it for name, it in providers if OrderKind.PAYOUT in it.handles}
+        return Checks(self.keys, self.risk_rules, self.screener, banks)
 
     async def close(self) -> None:
-        for outside in (*self.banks.values(), self.kyc_provider):
+        await self.settling.close()
+        for outside in (self.gateway, self.kyc_provider, self.reworder):
             if outside is not None:
                 await outside.close()
         await self.channels.close()
@@ -92,7 +100,8 @@ async def build(
     keys = key_ring(settings)
     limiter = _limiter(settings)
     channels = _channels(settings)
-    banks, kyc_provider = _banks(settings), _kyc_provider(settings)
+    gateway, kyc_provider = open_gateway(settings), _kyc_provider(settings)
+    schedule = [timedelta(milliseconds=it) for it in numbers(settings.payment_look_up_ms)]
     db = await Database.connect(
         url,
         connections_max=connections_max or settings.database_pool_max,
@@ -117,7 +126,9 @@ async def build(
         limiter=limiter,
         identity=_identity(settings, keys),
         channels=channels,
-        banks=banks,
+        gateway=gateway,
+        settling=Settling(db, keys, gateway, schedule=schedule, clock=lambda: datetime.now(UTC)),
+        reworder=open_reworder(settings),
         kyc_provider=kyc_provider,
         screener=Screener(threshold=settings.screening_threshold),
     )
@@ -242,20 +253,6 @@ def _channels(settings: Settings) -> Channels:
         )
     except ValueError as error:
         raise SettingsError(str(error)) from None
-
-
-def _banks(settings: Settings) -> dict[str, Bank]:
-    if not settings.partner_bank_url:
-        return {}
-    try:
-        partner_bank = PartnerBank(
-            url=settings.partner_bank_url,
-            token=settings.partner_bank_token,
-            timeout_ms=settings.partner_bank_timeout_ms,
-        )
-    except ValueError as error:
-        raise SettingsError(f"PARTNER_BANK_URL {error}") from None
-    return {"partner_bank": partner_bank}
 
 
 def _kyc_provider(settings: Settings) -> KycProvider | None:
