@@ -20,7 +20,7 @@ from paywright.gateway.stripe import signature
 from paywright.gateway.stripe.webhooks import read_notice
 from paywright.simulator.webhooks import OutgoingEvent, body_of, signed
 
-VECTORS = Path("/work/shared/testdata/01_stripe/signed_webhooks.jsonl")
+VECTORS = Path(__file__).parents[3] / "shared/testdata/01_stripe/signed_webhooks.jsonl"
 SECRET = "whsec_of_a_test"
 BANK_SECRET = "whsec_" + base64.b64encode(b"of a test, and long enough").decode()
 STAMP = int(NOON.timestamp())
