@@ -40,7 +40,7 @@ def status(*, as_json: Json = False) -> None:
             window=app.gateway.policy.window,
         )
 
-    found = with_app(main)
+    found = with_app(main, calls_out=True)
     if as_json:
         print_json([_plain(it) for it in found])
     else:
@@ -69,7 +69,7 @@ def attempts(
         )
         return page.items
 
-    found = with_app(main)
+    found = with_app(main, calls_out=True)
     if as_json:
         print_json([_plain_attempt(it) for it in found])
         return
@@ -105,7 +105,7 @@ def summary(
             reworder=app.reworder,
         )
 
-    found = with_app(main)
+    found = with_app(main, calls_out=True)
     if as_json:
         print_json(
             {
@@ -148,7 +148,7 @@ def _force(name: str, wanted: State | None, why: str, *, as_json: bool) -> None:
             app.db, cause, providers=providers, window=app.gateway.policy.window, only=name
         )
 
-    found = with_app(main)
+    found = with_app(main, calls_out=True)
     if as_json:
         print_json(_plain(found[0]))
     else:

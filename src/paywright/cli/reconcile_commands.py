@@ -64,7 +64,7 @@ def reconcile(
         )
         return run, list(page.items)
 
-    run, items = with_app(main)
+    run, items = with_app(main, calls_out=True)
     if as_json:
         print_json(_plain(run, items))
     elif run.state is RunState.FAILED:

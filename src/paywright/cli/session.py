@@ -16,8 +16,12 @@ T = TypeVar("T")
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON, for machines.")]
 
 
-def with_app(main: Callable[[App], Awaitable[T]]) -> T:
-    """Run `main` on the application. In development the schema is brought up to date first."""
+def with_app(main: Callable[[App], Awaitable[T]], *, calls_out: bool = False) -> T:
+    """Run `main` on the application. In development the schema is brought up to date first.
+
+    calls_out: it needs the providers, also those that a running `up` simulates. The others do
+               without: to set up a card provider takes half a second
+    """
 
     async def inside(settings: Settings, url: str) -> T:
         if settings.environment == "production":
@@ -32,7 +36,9 @@ def with_app(main: Callable[[App], Awaitable[T]]) -> T:
             await app.close()
 
     def command() -> T:
-        settings = with_simulated(read_settings())
+        settings = read_settings()
+        if calls_out:
+            settings = with_simulated(settings)
         with database(settings) as url:
             return run(inside(settings, url))
 
