@@ -14,7 +14,6 @@ from dotenv import dotenv_values
 from msgspec import Meta
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Positive = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Numbers = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(,[0-9]{1,9}){0,19}\Z")]  # `250,1000`

@@ -1,8 +1,9 @@
 """The circuit breaker as pure functions: every rule, and any order of things."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -15,7 +16,6 @@ from paywright.gateway.breaker import (
     Heard,
     Policy,
     State,
-    admit,
     force,
     fresh,
     in_window,
@@ -43,6 +43,21 @@ def hear(breaker: Breaker, *outcomes: bool | None, at: datetime = NOON) -> Break
 
 def opened(at: datetime = NOON) -> Breaker:
     return hear(fresh("bank", at), True, True, True, at=at)
+
+
+class Admission(NamedTuple):
+    """retry_at: a slot for each that was not admitted, in order."""
+
+    breaker: Breaker
+    admitted: int
+    retry_at: Sequence[datetime]
+
+
+def admit(breaker: Breaker, policy: Policy, *, wanted: int, at: datetime) -> Admission:
+    """As a batch of calls is begun: as many as may go, and the others line up."""
+    breaker, admitted = let_through(breaker, policy, wanted=wanted, at=at)
+    breaker, slots = line_up(breaker, policy, waiting=wanted - admitted, at=at)
+    return Admission(breaker, admitted, slots)
 
 
 def half_opened(wanted: int = 1) -> Breaker:

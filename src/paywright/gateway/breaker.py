@@ -95,14 +95,6 @@ class Heard(msgspec.Struct, frozen=True):
     is_last: bool = True
 
 
-class Admission(NamedTuple):
-    """retry_at: a slot for each that was not admitted, in order."""
-
-    breaker: Breaker
-    admitted: int
-    retry_at: Sequence[datetime]
-
-
 class Window(NamedTuple):
     """What was heard of a provider lately."""
 
@@ -113,13 +105,6 @@ class Window(NamedTuple):
 def fresh(provider: str, at: datetime) -> Breaker:
     """The breaker of a provider that was never called."""
     return Breaker(provider=provider, state=State.CLOSED, generation=0, changed_at=at, window_at=at)
-
-
-def admit(breaker: Breaker, policy: Policy, *, wanted: int, at: datetime) -> Admission:
-    """Let through as many of `wanted` calls as may go, and give the others a slot each."""
-    breaker, admitted = let_through(breaker, policy, wanted=wanted, at=at)
-    breaker, slots = line_up(breaker, policy, waiting=wanted - admitted, at=at)
-    return Admission(breaker, admitted, slots)
 
 
 def let_through(

@@ -21,20 +21,6 @@ async def read(tx: Tx, providers: Sequence[str]) -> dict[str, Breaker]:
     return {row["provider"]: breaker_of_row(row) for row in rows}
 
 
-async def read_all(tx: Tx) -> dict[str, Breaker]:
-    """Of every provider that was ever called or forced, in the order of their names."""
-    rows = await tx.fetch(
-        """
-        select provider, state, generation, changed_at, forced, forced_by, forced_why, open_until,
-               openings, failures_in_a_row, window_at, calls, failures, probes_until,
-               probes_passed, drain_at
-          from provider_breakers
-         order by provider collate "C"
-        """
-    )
-    return {row["provider"]: breaker_of_row(row) for row in rows}
-
-
 async def lock(tx: Tx, providers: Sequence[str]) -> dict[str, Breaker]:
     """Those that are on file; the rows are locked in the order of their names until the
     transaction ends."""
