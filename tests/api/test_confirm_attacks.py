@@ -7,23 +7,29 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.api.test_confirm_routes import HIGH, PATH, House, a_customer, ask, code_of, problem
+from tests.api.test_confirm_routes import (
+    HIGH,
+    PATH,
+    START,
+    House,
+    ask,
+    code_of,
+    furnished,
+    problem,
+)
 from tests.builders import TEST_KEY
-from tests.ledger.building import a_post, moved, opened
 
 from paywright.api.app import create_api
 from paywright.cli import prepare
 from paywright.core.ids import PaymentId
 from paywright.identity.manage import create_key
 from paywright.identity.permissions import Role
-from paywright.ledger.model import HOUSE, AccountKind
 from paywright.payments.verify import verify
 from paywright.settings import Settings
 from paywright.wiring import App, build
 
 Client = httpx2.AsyncClient
 ClientOf = Callable[[Role | None], Awaitable[Client]]
-START = 5_000_000
 
 
 @pytest.fixture
@@ -39,12 +45,7 @@ def settings() -> Settings:
 @pytest.fixture
 async def house(app: App) -> AsyncIterator[House]:
     """Jane and the shop, known and verified; Jane has 50,000.00. Books are sound after it all."""
-    await a_customer(app, "jane", "Jane Okonjo-Berg")
-    await a_customer(app, "shop", "Shop Keeper")
-    bank = await opened(app.db, kind=AccountKind.ASSET, may_go_negative=True, owner=HOUSE)
-    jane, shop = await opened(app.db, owner="jane"), await opened(app.db, owner="shop")
-    await moved(app.db, a_post(bank, jane, START))
-    yield House(app, bank, jane, shop)
+    yield await furnished(app)
     report = await verify(app.db, at=prepare.system_cause().at)
     assert report.is_sound, [check for check in report.checks if check.broken]
 

@@ -8,15 +8,23 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
-from tests.api.test_confirm_routes import HIGH, LIST, PATH, House, a_customer, ask, code_of, problem
+from tests.api.test_confirm_routes import (
+    HIGH,
+    LIST,
+    PATH,
+    START,
+    House,
+    ask,
+    code_of,
+    furnished,
+    problem,
+)
 from tests.builders import TEST_KEY
-from tests.ledger.building import a_post, moved, opened
 
 from paywright.cli import prepare
 from paywright.core.ids import PaymentId
 from paywright.kyc.decide import decide_by_hand
 from paywright.kyc.model import KycStatus
-from paywright.ledger.model import HOUSE, AccountKind
 from paywright.payments.cancel import cancel_unconfirmed
 from paywright.payments.verify import verify
 from paywright.screening.load import load_list
@@ -24,7 +32,6 @@ from paywright.settings import Settings
 from paywright.wiring import App
 
 Client = httpx2.AsyncClient
-START = 5_000_000
 PAYEE = {"name": "Nordlicht Bau GmbH", "iban": "DE89370400440532013000"}
 
 
@@ -41,12 +48,7 @@ def settings() -> Settings:
 @pytest.fixture
 async def house(app: App) -> AsyncIterator[House]:
     """Jane and the shop, known and verified; Jane has 50,000.00. Books are sound after it all."""
-    await a_customer(app, "jane", "Jane Okonjo-Berg")
-    await a_customer(app, "shop", "Shop Keeper")
-    bank = await opened(app.db, kind=AccountKind.ASSET, may_go_negative=True, owner=HOUSE)
-    jane, shop = await opened(app.db, owner="jane"), await opened(app.db, owner="shop")
-    await moved(app.db, a_post(bank, jane, START))
-    yield House(app, bank, jane, shop)
+    yield await furnished(app)
     report = await verify(app.db, at=prepare.system_cause().at)
     assert report.is_sound, [check for check in report.checks if check.broken]
 

@@ -35,6 +35,9 @@ LIST = b"""id,name,kind,aliases,birth_date,country,programs,identifiers
 """
 
 
+START = 5_000_000  # what Jane has, in minor units
+
+
 class House:
     """Jane and the shop are known and verified; Jane has 50,000.00."""
 
@@ -77,15 +80,20 @@ async def a_customer(app: App, customer_id: str, name: str, **changes: Any) -> N
     )
 
 
-@pytest.fixture
-async def house(app: App) -> House:
+async def furnished(app: App) -> House:
+    """Jane and the shop, known and verified, and Jane's money on the books."""
     await a_customer(app, "jane", "Jane Okonjo-Berg")
     await a_customer(app, "shop", "Shop Keeper")
     db = app.db
     bank = await opened(db, kind=AccountKind.ASSET, may_go_negative=True, owner=HOUSE)
     jane, shop = await opened(db, owner="jane"), await opened(db, owner="shop")
-    await moved(db, a_post(bank, jane, 5_000_000))
+    await moved(db, a_post(bank, jane, START))
     return House(app, bank, jane, shop)
+
+
+@pytest.fixture
+async def house(app: App) -> House:
+    return await furnished(app)
 
 
 async def ask(client: Client, body: Any, key: str = "key-1") -> httpx2.Response:

@@ -1,14 +1,10 @@
 """Calls wait for others' networks; they have a lane of their own, and hold up nobody."""
 
 import asyncio
-import os
-import signal
-import sys
 import time
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
 from tests.jobs.doomed_caller import POISON
@@ -17,7 +13,9 @@ from tests.jobs.working import (
     Count,
     CountMany,
     a_worker,
+    deaths_of,
     done,
+    doomed_process,
     drained,
     log_of,
     make_done,
@@ -31,8 +29,6 @@ from paywright.core.cause import Cause
 from paywright.db.pool import Database, Tx
 from paywright.jobs import JobRequest, Priority, Registry, Run, Task, list_dead
 from paywright.jobs.lanes import lanes_of
-
-ROOT = Path(__file__).parents[2]
 
 
 class Ask(Task):
@@ -63,17 +59,7 @@ class Calls:
         return self.now == count
 
 
-async def doomed(database_url: str, mode: str) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.jobs.doomed_caller",
-        database_url,
-        mode,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "src"},
-        stdout=DEVNULL,
-    )
+doomed = partial(doomed_process, "tests.jobs.doomed_caller")
 
 
 async def test_hundreds_of_calls_are_under_way_at_once_and_no_more_than_allowed(
@@ -247,21 +233,7 @@ async def test_a_call_that_kills_its_workers_dies_and_no_other_with_it(
     await make_done(db)
     ids = await put(db, *(JobRequest(Count(n)) for n in range(30)))
     poisoned = ids[POISON]
-    deaths = 0
-    process = await doomed(database_url, "poison")
-    try:
-        deadline = time.monotonic() + 100
-        while await statuses(db) != {poisoned: "failed"}:
-            assert time.monotonic() < deadline
-            if process.returncode is not None:
-                assert process.returncode == -signal.SIGKILL
-                deaths += 1
-                process = await doomed(database_url, "poison")
-            await asyncio.sleep(0.05)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    deaths = await deaths_of(db, lambda: doomed(database_url, "poison"), poisoned=poisoned)
     assert deaths == 5
     assert sorted(set(await done(db))) == [n for n in range(30) if n != POISON]
     async with db.transaction() as tx:

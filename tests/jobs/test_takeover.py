@@ -1,13 +1,9 @@
 """A worker may die, stall or be stopped at any moment; its jobs go on elsewhere."""
 
 import asyncio
-import os
-import signal
-import sys
 import time
-from asyncio.subprocess import DEVNULL, Process
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
 from tests.jobs.doomed_worker import POISON
@@ -17,7 +13,9 @@ from tests.jobs.working import (
     Count,
     CountMany,
     a_worker,
+    deaths_of,
     done,
+    doomed_process,
     drained,
     log_of,
     make_done,
@@ -32,20 +30,7 @@ from paywright.events import history
 from paywright.jobs import JobRequest, Registry, Run, list_dead, picks_store
 from paywright.jobs.picks_store import Pick
 
-ROOT = Path(__file__).parents[2]
-
-
-async def doomed(database_url: str, mode: str) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.jobs.doomed_worker",
-        database_url,
-        mode,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "src"},
-        stdout=DEVNULL,
-    )
+doomed = partial(doomed_process, "tests.jobs.doomed_worker")
 
 
 async def test_the_job_of_a_killed_worker_is_taken_over_in_time(
@@ -80,21 +65,7 @@ async def test_a_job_that_kills_its_workers_dies_and_no_other_with_it(
     await make_done(db)
     ids = await put(db, *(JobRequest(CountMany(n)) for n in range(60)))
     poisoned = ids[POISON]
-    deaths = 0
-    process = await doomed(database_url, "poison")
-    try:
-        deadline = time.monotonic() + 100
-        while await statuses(db) != {poisoned: "failed"}:
-            assert time.monotonic() < deadline
-            if process.returncode is not None:
-                assert process.returncode == -signal.SIGKILL
-                deaths += 1
-                process = await doomed(database_url, "poison")
-            await asyncio.sleep(0.05)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    deaths = await deaths_of(db, lambda: doomed(database_url, "poison"), poisoned=poisoned)
     assert deaths == 5
     assert sorted(set(await done(db))) == [n for n in range(60) if n != POISON]
     async with db.transaction() as tx:

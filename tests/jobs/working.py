@@ -1,10 +1,15 @@
 """What the tests of the queue share: small tasks, a quick worker, and patience with a deadline."""
 
 import asyncio
+import os
+import signal
+import sys
 import time
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -16,6 +21,7 @@ from paywright.db.pool import Database
 from paywright.jobs import JobRequest, Registry, Task, enqueue
 from paywright.jobs.worker import Worker
 
+ROOT = Path(__file__).parents[2]
 QUICK = RetryPolicy(
     attempts_max=5, delay_first=timedelta(milliseconds=20), delay_max=timedelta(milliseconds=50)
 )
@@ -179,3 +185,37 @@ async def through_proxy(database_url: str) -> AsyncIterator[tuple[Proxy, Databas
         proxy.mend()
         await db.close()
         await proxy.close()
+
+
+async def doomed_process(module: str, database_url: str, mode: str) -> Process:
+    """A worker as a process of its own, which is going to die."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        database_url,
+        mode,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "src"},
+        stdout=DEVNULL,
+    )
+
+
+async def deaths_of(db: Database, start: Callable[[], Awaitable[Process]], *, poisoned: int) -> int:
+    """How many workers one job kills, each followed by the next, until nothing but it is left."""
+    deaths = 0
+    process = await start()
+    try:
+        deadline = time.monotonic() + 100
+        while await statuses(db) != {poisoned: "failed"}:
+            assert time.monotonic() < deadline
+            if process.returncode is not None:
+                assert process.returncode == -signal.SIGKILL
+                deaths += 1
+                process = await start()
+            await asyncio.sleep(0.05)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+    return deaths
