@@ -111,8 +111,10 @@ def test_a_second_one_on_the_same_data_is_refused_and_the_first_unharmed(lived_i
             assert f"is already running (pid {first.pid})" in said
             assert "set PAYWRIGHT_DATA_DIR to another folder" in said
         assert "is taken" in refusal(lived_in.run("up"))
-        # Other commands still find the database.
+        # Other commands still find the database, and the providers.
         assert lived_in.told("jobs", "list") == []
+        names = [it["name"] for it in lived_in.told("providers", "status")]
+        assert names == ["partner_bank", "stripe"]
         assert first.answers()
 
 

@@ -67,6 +67,7 @@ class Installation:
         self._server: EmbeddedServer | None = None
         self._url = settings.database_url
         self._children: list[Child] = []
+        self._simulates = False
 
     @property
     def base_url(self) -> str:
@@ -113,7 +114,8 @@ class Installation:
         for child in self._children:
             if not child.stop(patience_s):
                 out.print(f"  [yellow]●[/] {child.name} had to be killed")
-        withdraw_simulated(self.settings)
+        if self._simulates:  # else what is published is that of another, which we met
+            withdraw_simulated(self.settings)
         if self._server is not None:
             if self._url:  # else what is published is that of another, which we met
                 withdraw(self.settings)
@@ -201,6 +203,7 @@ class Installation:
             *(["STRIPE_"] if settings.stripe_api_key else []),
         ]
         found = {name: it for name, it in found.items() if not name.startswith(tuple(ours))}
+        self._simulates = True
         publish_simulated(settings, found)
         env.update(found)
 
