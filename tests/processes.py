@@ -40,8 +40,31 @@ def free_port() -> int:
         return door.getsockname()[1]
 
 
+class KeptPort:
+    """A free port that stays free for those who listen on it by its number, and do so again after
+    they were killed: nobody else is given it meanwhile, not even for a connection of theirs."""
+
+    def __init__(self) -> None:
+        self._door = socket.socket()
+        # Linux lets others of whom this is true listen beside one that does not.
+        self._door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._door.bind(("127.0.0.1", 0))
+        self.number: int = self._door.getsockname()[1]
+
+    def close(self) -> None:
+        self._door.close()
+
+
+# How long a test waits for what is slow only because the machine is. It fails later, nothing else.
+PATIENCE_S = 60.0
+
+
 async def until(
-    holds: Callable[[], Awaitable[T]], *, seconds: float = 20, what: str = "it", every: float = 0.03
+    holds: Callable[[], Awaitable[T]],
+    *,
+    seconds: float = PATIENCE_S,
+    what: str = "it",
+    every: float = 0.03,
 ) -> T:
     """Poll until the answer is true; that answer. Fails after the deadline."""
     deadline = time.monotonic() + seconds
@@ -51,7 +74,7 @@ async def until(
     return answer
 
 
-def wait_until(holds: Callable[[], T], *, seconds: float = 20, what: str = "it") -> T:
+def wait_until(holds: Callable[[], T], *, seconds: float = PATIENCE_S, what: str = "it") -> T:
     """The same, without a loop."""
     deadline = time.monotonic() + seconds
     while not (answer := holds()):
@@ -85,12 +108,12 @@ class Process:
     def kill(self) -> None:
         """kill -9, and see it gone."""
         self.popen.kill()
-        self.popen.wait(10)
+        self.popen.wait(PATIENCE_S)
 
     def send(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = PATIENCE_S) -> int:
         """The exit status. Fails when it takes longer."""
         return self.popen.wait(seconds)
 

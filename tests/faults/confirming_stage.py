@@ -14,7 +14,7 @@ import msgspec
 from tests.faults.ledger_stage import Answered, Sent, Tellers, a_move
 from tests.faults.stage import Stage
 from tests.ledger.building import a_post, moved, opened
-from tests.processes import free_port, until
+from tests.processes import KeptPort, until
 from tests.simulator.simulating import IBAN, TOKEN, Simulator
 
 from paywright.cli import prepare
@@ -48,7 +48,9 @@ class Bank:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._options = ("--port", str(free_port()), "--books", str(folder / "books.jsonl"))
+        self._port = KeptPort()
+        port, books = str(self._port.number), str(folder / "books.jsonl")
+        self._options = ("--port", port, "--books", books)
         self.now = Simulator(folder, *self._options)
 
     def settings(self) -> dict[str, Any]:
@@ -60,6 +62,11 @@ class Bank:
 
     def kill(self) -> None:
         self.now.close()
+
+    def close(self) -> None:
+        """For good."""
+        self.kill()
+        self._port.close()
 
     def start(self) -> None:
         self.now = Simulator(self._folder, *self._options)

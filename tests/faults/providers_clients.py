@@ -113,6 +113,11 @@ class Clients:
             if not it.gave_up
         )
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Both only grow: those who ask, and the answers that they got."""
+        return len(self.requests), sum(len(it.answers) for it in self.requests)
+
     async def _ask_surely(self, request: Request, door: int) -> None:
         while await self._ask(request, door, patience_s=20) is None:
             await asyncio.sleep(_PAUSE_S)

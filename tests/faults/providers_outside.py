@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from tests.processes import Process, free_port, wait_until
+from tests.faults.providers_patience import START_S
+from tests.processes import KeptPort, Process, wait_until
 from tests.simulator.simulating import TOKEN, Simulator
-
-PATIENCE_S = 90  # with whatever is slow only because the machine is
 
 
 class Patient(Simulator):
@@ -18,13 +17,13 @@ class Patient(Simulator):
     def __init__(self, folder: Path, *options: str) -> None:
         self.process = Process("simulate-provider", "--json", *options, folder=folder)
         try:
-            wait_until(self._has_started, seconds=PATIENCE_S, what="the simulator")
+            wait_until(self._has_started, seconds=START_S, what="the simulator")
         except BaseException:
             self.process.kill()
             raise
         self.urls: dict[str, str] = json.loads(self.process.said())
         self.http = httpx2.Client(
-            base_url=self.urls["url"], headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
+            base_url=self.urls["url"], headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
         )
 
 
@@ -35,10 +34,21 @@ class Outside:
         self._folder = folder / f"outside-{number}"
         self._folder.mkdir()
         books = self._folder / "books.jsonl"
-        self._options = ("--port", str(free_port()), "--books", str(books), "--seed", str(seed))
+        self._port = KeptPort()
+        port = str(self._port.number)
+        self._options = ("--port", port, "--books", str(books), "--seed", str(seed))
         self._knobs: dict[str, dict[str, Any]] = {}
         self._is_changing = asyncio.Lock()
-        self.now = Patient(self._folder, *self._options)
+        try:
+            self.now = Patient(self._folder, *self._options)
+        except BaseException:
+            self._port.close()
+            raise
+
+    def close(self) -> None:
+        """For good."""
+        self.now.close()
+        self._port.close()
 
     async def turn(self, side: str, knobs: dict[str, Any]) -> None:
         """Now, or when it is there again."""

@@ -13,12 +13,13 @@ import msgspec
 from tests.faults import providers_books as books
 from tests.faults.providers_answers import answers_wrong
 from tests.faults.providers_clients import Clients
-from tests.faults.providers_outside import PATIENCE_S
+from tests.faults.providers_patience import until_none_left, while_it_moves
 from tests.faults.providers_plan import PROVIDERS, SIDES, Plan
 from tests.faults.providers_town import Town, town_on
-from tests.processes import Process, clear_out, until
+from tests.processes import Process, clear_out
 
 _QUIET_S = 1.2  # what is late arrives; and sessions report deadlocks once a second
+_ROUNDS_MAX = 20  # in each somebody may get a refund that was too large before
 # What is written down of a run that went wrong.
 _KEPT = (
     *("payments", "refunds", "provider_attempts", "payment_transitions", "provider_breakers"),
@@ -38,17 +39,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     folder: str | None
 
     def told(self) -> str:
-        """For a person who wants to run it again."""
+        """For a person who wants to run it again; what is wrong first, where a log is cut short."""
         seed = self.plan.seed
         if not self.wrong:
             return f"seed {seed}: sound in {self.seconds:.0f} s, {self.counts}"
         return "\n".join(
             [
-                self.plan.told(),
-                f"seed {seed} after {self.seconds:.0f} s, {self.counts}; run it again with",
-                f"  make faults SEED={seed} PAYMENTS={len(self.plan.askings)}",
-                f"logs and tables: {self.folder}",
+                f"seed {seed} after {self.seconds:.0f} s, {self.counts}:",
                 *(f"✗ {it}" for it in self.wrong),
+                f"run it again with: make faults SEED={seed} PAYMENTS={len(self.plan.askings)}",
+                f"logs and tables: {self.folder}",
+                self.plan.told(),
             ]
         )
 
@@ -90,13 +91,21 @@ async def _run(town: Town, plan: Plan, counts: Counter[str]) -> list[str]:
             counts["ended_in_ms"] = round(1000 * (time.monotonic() - calm_at))
             await all_answered(town, clients)
         except (AssertionError, TimeoutError, ExceptionGroup) as error:
-            wrong = [f"it does not come to an end: {error!r}"]
-            return wrong + clients.wrong + books.compare(await books.read_books(town))
+            wrong = [f"it does not come to an end: {error!r}", *clients.wrong]
+            return wrong + await _books_as_they_are(town)
         await asyncio.sleep(_QUIET_S)
         found = await books.read_books(town)
         counts.update(f"{it.kind} {it.status}" for it in found.ours)
         counts.update(answers_lost=clients.lost, carried_out=len(found.theirs))
         return await all_wrong(town, plan, clients)
+
+
+async def _books_as_they_are(town: Town) -> list[str]:
+    """What is wrong with the books, where they can be read: an outside may be gone for good."""
+    try:
+        return books.compare(await books.read_books(town))
+    except Exception as error:
+        return [f"the books cannot be read: {error!r}"]
 
 
 async def all_wrong(town: Town, plan: Plan, clients: Clients) -> list[str]:
@@ -116,26 +125,13 @@ async def all_wrong(town: Town, plan: Plan, clients: Clients) -> list[str]:
 async def _trouble(town: Town, plan: Plan, clients: Clients) -> None:
     """Clients ask while things go wrong; then nothing does any more, and they get their answers."""
     async with asyncio.TaskGroup() as asking:
-        for it in plan.askings:
-            asking.create_task(clients.carry_out(it))
+        askers = [asking.create_task(clients.carry_out(it)) for it in plan.askings]
         async with asyncio.TaskGroup() as suffering:
             for step in plan.steps:
                 suffering.create_task(town.suffer(step))
         await calm_down(town)
-        giving_up = asyncio.get_running_loop().call_later(PATIENCE_S, _cancel(asking))
-    giving_up.cancel()
-
-
-def _cancel(group: asyncio.TaskGroup):
-    """A group whose members take too long fails."""
-
-    def fail() -> None:
-        async def complain() -> None:
-            raise TimeoutError("clients still wait for an answer")
-
-        group.create_task(complain())
-
-    return fail
+        what = "an answer to clients"
+        await while_it_moves(asyncio.wait(askers), lambda: clients.progress, what=what)
 
 
 async def calm_down(town: Town) -> None:
@@ -151,20 +147,21 @@ async def calm_down(town: Town) -> None:
 async def all_answered(town: Town, clients: Clients) -> None:
     """Ask for everything again, until nothing new comes of it: what was refused may be possible by
     now, a refund where another one has failed."""
-    async with asyncio.timeout(PATIENCE_S):
-        await clients.ask_again()
+    for _ in range(_ROUNDS_MAX):
+        what = "answers to what is asked again"
+        await while_it_moves(clients.ask_again(), lambda: clients.progress, what=what)
         await all_ended(town)
-        while clients.someone_waits:
-            await clients.ask_again()
-            await all_ended(town)
+        if not clients.someone_waits:
+            return
+    raise AssertionError(f"somebody is not told how it ended, asked for {_ROUNDS_MAX} times")
 
 
 async def all_ended(town: Town) -> None:
     """Wait until nothing is open, and no job is due or under way."""
     fetchval = town.app.db.pool.fetchval
 
-    async def ended() -> bool:
-        left = await fetchval(
+    async def left() -> int:
+        return await fetchval(
             """
             select (select count(*) from payments where status in ('processing', 'unknown'))
                  + (select count(*) from refunds where status in ('processing', 'unknown'))
@@ -172,9 +169,8 @@ async def all_ended(town: Town) -> None:
                      where status = 'picked' or (status = 'queued' and execute_after <= now()))
             """
         )
-        return left == 0
 
-    await until(ended, seconds=PATIENCE_S, what="everything to end", every=0.1)
+    await until_none_left(left, what="everything to end")
 
 
 def complaints(processes: Sequence[Process]) -> list[str]:

@@ -4,6 +4,7 @@ each a bank and a Stripe of its own, the second of which stands in for the first
 import asyncio
 import contextlib
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from tests.faults.providers_outside import PATIENCE_S, Outside
+from tests.faults.providers_outside import Outside
+from tests.faults.providers_patience import START_S
 from tests.faults.providers_plan import CURRENCIES, WALLETS, Step
 from tests.faults.stage import Stage
 from tests.ledger.building import a_post, moved, opened
-from tests.processes import Process, free_port, until
+from tests.processes import KeptPort, Process, until
 from tests.simulator.simulating import TOKEN
 from tests.simulator.striping import KEY as STRIPE_KEY
 
@@ -92,17 +94,23 @@ class Town:
         self._settings = settings
         self.wallets: dict[str, list[str]] = {}
         self.processes: dict[str, Process] = {}
-        self._ports = {f"api-{i}": free_port() for i in (0, 1)}
+        self._ports = {f"api-{i}": KeptPort() for i in (0, 1)}
+        self._one_by_one: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def doors(self) -> list[str]:
         """The URLs of the APIs."""
-        return [f"http://127.0.0.1:{port}" for port in self._ports.values()]
+        return [f"http://127.0.0.1:{port.number}" for port in self._ports.values()]
+
+    def close(self) -> None:
+        """Give the ports back."""
+        for port in self._ports.values():
+            port.close()
 
     def start(self, name: str) -> None:
         """A process of ours, at once; it may not be ready yet."""
         if name.startswith("api"):
-            port = self._ports[name]
+            port = self._ports[name].number
             self.processes[name] = self.stage.start("serve", PORT=port, **self._settings)
         else:
             self.processes[name] = self.stage.start("work", **self._settings)
@@ -120,7 +128,7 @@ class Town:
             async def serves(process: Process = process) -> bool:
                 return await asyncio.to_thread(process.answers)
 
-            await until(serves, seconds=PATIENCE_S, what=name, every=0.1)
+            await until(serves, seconds=START_S, what=name, every=0.1)
 
     async def hangs(self, application: str) -> None:
         """Wait until one of its statements waits for a lock: certainly in the middle."""
@@ -135,16 +143,17 @@ class Town:
                 application,
             )
 
-        await until(is_waiting, seconds=PATIENCE_S, what=f"{application} to hang on a lock")
+        await until(is_waiting, seconds=START_S, what=f"{application} to hang on a lock")
 
     async def suffer(self, step: Step) -> None:
         """Have it go wrong, for as long as it lasts."""
         await asyncio.sleep(step.at_s)
         match step.what:
-            case "kill":
-                await self._kill(step)
-            case "pause":
-                await self._pause(step)
+            case "kill" | "pause":
+                # Where starting takes its time the next step is due before: it waits, or there
+                # would be two of them.
+                async with self._one_by_one[step.whom]:
+                    await (self._kill if step.what == "kill" else self._pause)(step)
             case "knobs":
                 number, side = step.whom.split(":")
                 await self.outsides[int(number)].turn(side, step.knobs)
@@ -188,14 +197,14 @@ class Town:
         async def is_kept() -> bool:
             for door in self.doors:
                 with contextlib.suppress(httpx2.TransportError):
-                    async with self.caller(door, timeout_s=5, role=Role.ADMIN) as caller:
+                    async with self.caller(door, timeout_s=15, role=Role.ADMIN) as caller:
                         answer = await caller.post(path, json=body)
                     assert answer.status_code in (200, 503), answer.text
                     if answer.status_code == 200:
                         return True
             return False
 
-        await until(is_kept, seconds=PATIENCE_S, what=f"{provider} to be kept {state}", every=0.1)
+        await until(is_kept, seconds=START_S, what=f"{provider} to be kept {state}", every=0.1)
 
     def caller(
         self, door: str, *, timeout_s: float, role: Role = Role.OPERATOR
@@ -239,14 +248,17 @@ async def town_on(
             await prepare.ensure_rules(app)
             stage.keys = await prepare.ensure_development_keys(app, folder / "keys.json")
             town = Town(stage, app, outsides, ours)
-            town.wallets = await _wallets(app)
-            yield town
+            try:
+                town.wallets = await _wallets(app)
+                yield town
+            finally:
+                town.close()
         finally:
             await app.close()
     finally:
         await stage.close()
         for outside in outsides:
-            outside.now.close()
+            outside.close()
 
 
 async def _wallets(app: App) -> dict[str, list[str]]:

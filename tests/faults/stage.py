@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import msgspec
-from tests.processes import Process, free_port, until
+from tests.processes import PATIENCE_S, Process, free_port, until
 
 from paywright.cli import prepare
 from paywright.db.pool import Database
@@ -180,7 +180,7 @@ class Clients:
             finally:
                 leaving.set()
 
-    async def count_beyond(self, count: int, *, seconds: float = 20) -> None:
+    async def count_beyond(self, count: int, *, seconds: float = PATIENCE_S) -> None:
         """Wait until more than so many keys have their answer."""
 
         async def enough() -> bool:
@@ -195,7 +195,7 @@ class Clients:
 _UNDECIDED = "select count(*) from issues where status in ('pending', 'processing')"
 
 
-async def all_decided(db: Database, *, seconds: float = 30) -> None:
+async def all_decided(db: Database, *, seconds: float = 2 * PATIENCE_S) -> None:
     """Wait until no issue and no job is waiting or under way."""
 
     async def settled() -> bool:

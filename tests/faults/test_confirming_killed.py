@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 def bank(folder: Path) -> Iterator[Bank]:
     bank = Bank(folder)
     yield bank
-    bank.kill()
+    bank.close()
 
 
 @pytest.fixture

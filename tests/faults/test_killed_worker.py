@@ -6,6 +6,7 @@ import time
 
 import pytest
 from tests.faults.stage import Clients, Stage, all_decided, balance, holding, waiting_on_lock
+from tests.processes import Process, until
 
 from paywright.db.pool import Database
 
@@ -42,13 +43,18 @@ async def test_with_the_usual_lease_it_takes_less_than_30_seconds(
     async with holding(stage.url, DECIDING) as release:
         doomed = stage.start("work", **usual)
         await waiting_on_lock(db, WORKER)
-        stage.start("work", **usual)
+        other = stage.start("work", **usual)
+        await until(lambda: has_started(other), what="the other worker")
         doomed.kill()
         killed = time.monotonic()
         await release()
     await all_decided(db)
     assert time.monotonic() - killed < 30
     await balance(db, clients)
+
+
+async def has_started(worker: Process) -> bool:
+    return "jobs.worker_started" in worker.complained()
 
 
 async def test_a_worker_killed_again_and_again_gets_everything_done_in_the_end(

@@ -22,7 +22,7 @@ async def test_a_worker_that_hangs_gives_up_in_time_with_status_1(
         worker.popen.terminate()
         asked = time.monotonic()
         assert await asyncio.to_thread(worker.wait) == 1
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 20  # and not the usual 30
     stage.start("work")
     await all_decided(db)
     await balance(db, clients)

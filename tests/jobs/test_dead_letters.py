@@ -117,7 +117,7 @@ async def test_a_waiting_worker_notices_what_was_put_back(db: Database) -> None:
     async with working(db, registry, poll=timedelta(seconds=120)):
         await until(lambda: listens(db))
         assert await requeue_dead(db, a_cause(), ids=[job_id])
-        await until(lambda: drained(db), seconds=10)
+        await until(lambda: drained(db), seconds=60)
 
 
 async def listens(db: Database) -> bool:

@@ -193,7 +193,7 @@ async def test_new_work_is_noticed_at_once_after_an_outage(db: Database, databas
             # With nothing but the poll, ten in a row would take twenty seconds.
             for n in range(2, 12):
                 await put(db, JobRequest(Count(n)))
-                await until(lambda n=n: noted(db, n), seconds=5)
+                await until(lambda n=n: noted(db, n))
 
 
 async def noted(db: Database, n: int) -> bool:
@@ -236,7 +236,7 @@ async def test_a_job_that_brings_the_database_down_each_time_dies_in_the_end(
         raise DatabaseUnavailable("by way of this very job")
 
     async with working(db, registry):
-        await until(lambda: drained(db), seconds=30)
+        await until(lambda: drained(db))
     assert await statuses(db) == {job_id: "failed"}
     assert calls == 3 * QUICK.attempts_max
 
@@ -269,7 +269,7 @@ async def test_a_worker_stops_in_the_middle_of_an_outage(db: Database, database_
             began.set()
             await worker_db.pool.fetchval("select pg_sleep(60)")
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             async with working(worker_db, registry) as worker:
                 await began.wait()
                 proxy.cut()

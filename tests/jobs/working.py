@@ -64,7 +64,7 @@ async def working(
 
 
 async def until(
-    condition: Callable[[], Awaitable[Any]], *, seconds: float = 45, what: str = "it"
+    condition: Callable[[], Awaitable[Any]], *, seconds: float = 90, what: str = "it"
 ) -> Any:
     """Poll until the condition holds; its value. Fails after the deadline."""
     deadline = time.monotonic() + seconds

@@ -5,7 +5,7 @@ transaction open, then `end`. Both lock breakers of providers, which all process
 belong at the end of a transaction: after every other lock, and shortly before the commit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -88,16 +88,24 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def begin(
-    tx: Tx, intents: Sequence[Intent], *, policy: Policy, at: datetime
+    tx: Tx,
+    intents: Sequence[Intent],
+    *,
+    policy: Policy,
+    at: datetime,
+    before_locks: Callable[[], Awaitable[None]] | None = None,
 ) -> list[Begun | Waits]:
     """For each, in order: it may be made now, and is on file; or when to come again.
 
     The caller has locked the operations, and names none twice.
+
+    before_locks: awaited before breakers are locked, where that has to be. A caller that may have
+                  to wait for somebody else's transaction after this does its waiting there
     """
     if not intents:
         return []
     begun = await _begin_at_first_choice(tx, intents, at)
-    return begun or await _begin_one_by_one(tx, intents, policy, at)
+    return begun or await _begin_one_by_one(tx, intents, policy, at, before_locks)
 
 
 async def _begin_at_first_choice(
@@ -111,13 +119,23 @@ async def _begin_at_first_choice(
 
 
 async def _begin_one_by_one(
-    tx: Tx, intents: Sequence[Intent], policy: Policy, at: datetime
+    tx: Tx,
+    intents: Sequence[Intent],
+    policy: Policy,
+    at: datetime,
+    before_locks: Callable[[], Awaitable[None]] | None,
 ) -> list[Begun | Waits]:
     """Where breakers let only some through, or send some to others."""
     names = sorted({name for intent in intents for name in intent.providers})
     breakers = {name: fresh(name, at) for name in names} | await breakers_store.read(tx, names)
+    after = dict(breakers)
+    places = _places(intents, after, policy, at)
+    if after == breakers and not any(isinstance(place, str) for place in places):
+        return [Waits(place) for place in places if not isinstance(place, str)]
     shut = [name for name in names if breakers[name].state is not State.CLOSED]
     if shut:  # who lets only some through, or lines them up, has to count with the others
+        if before_locks is not None:
+            await before_locks()
         breakers |= await breakers_store.lock(tx, shut)
     after = dict(breakers)
     places = _places(intents, after, policy, at)

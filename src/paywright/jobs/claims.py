@@ -9,7 +9,7 @@ from typing import Any
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.models import Job, TracebackRecord
-from pgqueuer.domain.types import JOB_STATUS, QueueEntrypoint, QueueManagerId
+from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from paywright.core.backoff import RetryPolicy
@@ -54,7 +54,7 @@ class Claims(Queries):
     - A job is charged with an attempt for each worker that died of it, and jobs so charged are
       kept apart (see `isolation`).
     - Nothing is taken over right after an outage, when the living could not say so either.
-    - Completions count only for the pick they belong to.
+    - Completions count only for the pick they belong to, and heartbeats wait for none of them.
     - A job is never 'canceled': a worker that must stop leaves it to be taken over.
     """
 
@@ -164,6 +164,9 @@ class Claims(Queries):
                 takeovers=[takeovers_of(job) for job in jobs],
                 delay=_RELEASE_DELAY * (0.5 + self.jitter()),
             )
+
+    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
+        await picks_store.beat(self.driver, list(set(job_ids)))
 
     async def log_jobs(self, job_status: list[Outcome]) -> None:
         done = [job for job, status, _ in job_status if status == "successful"]

@@ -68,6 +68,22 @@ async def refresh_statistics(tx: Statements) -> None:
     await tx.execute("analyze (skip_locked) pgqueuer")
 
 
+async def beat(tx: Statements, job_ids: Sequence[int]) -> None:
+    """Show that these jobs are under way. What somebody changes just now needs no sign of life, and
+    is not waited for: who ends several jobs at once takes them in another order, so that each would
+    wait for the other."""
+    await tx.execute(
+        """
+        update pgqueuer
+           set heartbeat = now()
+         where id in (select id from pgqueuer
+                       where id = any($1::bigint[]) and status = 'picked'
+                         for no key update skip locked)
+        """,
+        job_ids,
+    )
+
+
 async def complete(tx: Statements, picks: Sequence[Pick]) -> None:
     await tx.execute(
         """

@@ -21,7 +21,7 @@ from paywright.gateway import calls
 from paywright.gateway.calling import Gateway
 from paywright.gateway.calls import Begun, Intent, Waits
 from paywright.gateway.model import OrderKind
-from paywright.idempotency import Claim, claim_fresh
+from paywright.idempotency import Answer, Claim, amend, claim_fresh, release
 from paywright.idempotency.model import quick_fingerprint
 from paywright.ledger import accounts_store
 from paywright.ledger.model import Account, AccountKind, AccountStatus
@@ -33,6 +33,7 @@ from paywright.payments.settle_begin import Call, Schedule
 from paywright.payments.told import CHARGES, answer_of, charges_told
 
 _CARD_NUMBER = re.compile(r"[0-9]{13}")
+_UNKNOWN = Answer(202, b"", is_recipe=True)  # within the transaction that claims the key
 
 
 class ChargeImpossible(Invalid):
@@ -96,18 +97,22 @@ async def _open(
 ) -> list[Opened | Problem]:
     drafts = await _checked(tx, gateway, requests)
     open_now = [it for it in drafts if it.problem is None]
-    await _begin(tx, gateway, open_now)
+    are_claimed = await _begin(tx, gateway, open_now)
     made = [it for it in open_now if it.begun is not None]
+    if are_claimed and len(made) < len(open_now):
+        refused = [it.request.key for it in open_now if it.begun is None]
+        await release(tx, CHARGES, refused)
     if made:
         await charges_store.insert_charges(tx, [_new(it) for it in made])
         await queue_look_ups(tx, [(it.request.cause, it.id) for it in made], schedule)
         told = await charges_told(tx, [it.id for it in made])
-        claims = [
-            msgspec.structs.replace(it.request.claim, answer=answer_of(told[it.id])) for it in made
-        ]
-        await claim_fresh(tx, claims, at=max(it.request.cause.at for it in made))
-        await emit_all(tx, [(it.request.cause, _event(it)) for it in made])
         answers = {it.id: answer_of(told[it.id]) for it in made}
+        claims = [msgspec.structs.replace(it.request.claim, answer=answers[it.id]) for it in made]
+        if are_claimed:
+            await amend(tx, claims)
+        else:
+            await claim_fresh(tx, claims, at=max(it.request.cause.at for it in made))
+        await emit_all(tx, [(it.request.cause, _event(it)) for it in made])
         return [it.problem or Opened(answers[it.id], _call(it)) for it in drafts]
     return [it.problem for it in drafts if it.problem is not None]
 
@@ -198,7 +203,9 @@ def _nobody(
     return ChargeImpossible.field("payment_method", "no provider of charges is set up")
 
 
-async def _begin(tx: Tx, gateway: Gateway, drafts: Sequence[_Draft]) -> None:
+async def _begin(tx: Tx, gateway: Gateway, drafts: Sequence[_Draft]) -> bool:
+    """Put the calls on file, or say who is not asked. Returns whether the keys are claimed, without
+    their answers."""
     intents = [
         Intent(
             operation_id=it.id,
@@ -211,9 +218,16 @@ async def _begin(tx: Tx, gateway: Gateway, drafts: Sequence[_Draft]) -> None:
         for it in drafts
     ]
     if not intents:
-        return
+        return False
     at = max(it.request.cause.at for it in drafts)
-    results = await calls.begin(tx, intents, policy=gateway.policy, at=at)
+    claimed: list[Claim] = []
+
+    async def claim_first() -> None:
+        # Somebody else may be at work under the same key, and wait for these breakers in the end.
+        claimed.extend(msgspec.structs.replace(it.request.claim, answer=_UNKNOWN) for it in drafts)
+        await claim_fresh(tx, claimed, at=at)
+
+    results = await calls.begin(tx, intents, policy=gateway.policy, at=at, before_locks=claim_first)
     for draft, result in zip(drafts, results, strict=True):
         if isinstance(result, Waits):
             seconds = (result.retry_at - at).total_seconds()
@@ -222,6 +236,7 @@ async def _begin(tx: Tx, gateway: Gateway, drafts: Sequence[_Draft]) -> None:
             )
         else:
             draft.begun = result
+    return bool(claimed)
 
 
 def _provider(draft: _Draft) -> str:

@@ -109,7 +109,6 @@ async def _open(
     if not begun:
         return [it.problem for it in drafts if it.problem is not None]
     await _hold(tx, begun)
-    await _begin(tx, gateway, begun)
     await charges_store.insert_refunds(tx, [_new(it) for it in begun])
     await queue_look_ups(tx, [(it.request.cause, it.id) for it in begun], schedule)
     told = await refunds_told(tx, [it.id for it in begun])
@@ -117,6 +116,8 @@ async def _open(
     claims = [msgspec.structs.replace(it.request.claim, answer=answers[it.id]) for it in begun]
     await claim_fresh(tx, claims, at=max(it.request.cause.at for it in begun))
     await emit_all(tx, [(it.request.cause, _event(it)) for it in begun])
+    # At last, since it locks breakers: nothing is waited for after that.
+    await _begin(tx, gateway, begun)
     return [it.problem or Opened(answers[it.id], _call(it)) for it in drafts]
 
 
