@@ -30,11 +30,15 @@ class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
+    """`person`: who stands behind it: whoever made it. Null: nobody is known, it stands for itself.
+    What one key of a person has entered no other key of theirs approves."""
+
     id: str
     name: str
     role: Role
     scopes: Sequence[Permission]
     created_by: str
+    person: str | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -47,6 +51,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
             role=key.role,
             scopes=sorted(key.scopes),
             created_by=key.created_by,
+            person=key.person,
             created_at=key.created_at,
             expires_at=key.expires_at,
             revoked_at=key.revoked_at,

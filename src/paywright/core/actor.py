@@ -39,6 +39,13 @@ class Permission(StrEnum):
     REFUND = "payments:refund"
     READ_PROVIDERS = "providers:read"
     MANAGE_PROVIDERS = "providers:manage"  # circuit breakers, reconciliations
+    READ_VENDORS = "vendors:read"
+    MANAGE_VENDORS = "vendors:manage"  # register them, ask for changes of where their money goes
+    CREATE_PAYMENTS = "payments:create"  # vendor payments: enter, edit, cancel
+    APPROVE = "payments:approve"
+    MANAGE_RUNS = "runs:manage"  # payment runs, files for banks and what they answer
+    READ_REPORTS = "reports:read"
+    READ_EVENTS = "events:read"
 
 
 class PermissionMissing(Forbidden):
@@ -53,12 +60,21 @@ class Actor(msgspec.Struct, frozen=True):
     """A person, an API key or the system itself.
 
     session_id: of a person who signed in here: what signing out ends
+    role:       whose permissions they are, in the words of `identity.permissions`
+    person_id:  who stands behind a credential, where that is another id: who made an API key
     """
 
     id: str
     permissions: frozenset[Permission]
     name: str = ""
     session_id: str | None = None
+    role: str = ""
+    person_id: str = ""
+
+    @property
+    def person(self) -> str:
+        """Whose two eyes these are, whichever credential was shown."""
+        return self.person_id or self.id
 
     def require(self, permission: Permission) -> None:
         """Raise PermissionMissing unless the actor holds `permission`."""

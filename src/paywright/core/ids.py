@@ -180,3 +180,34 @@ class RefundId(Id):
 class ReconciliationId(Id):
     __slots__ = ()
     prefix = "rec"
+
+
+class VendorChangeId(Id):
+    """A change of where a vendor's money goes."""
+
+    __slots__ = ()
+    prefix = "vch"
+
+
+class ApprovalId(Id):
+    __slots__ = ()
+    prefix = "apr"
+
+
+class DelegationId(Id):
+    __slots__ = ()
+    prefix = "dlg"
+
+
+class RunId(Id):
+    """A payment run: payments that leave together."""
+
+    __slots__ = ()
+    prefix = "run"
+
+
+class StatusReportId(Id):
+    """A bank's answer to the file of a payment run."""
+
+    __slots__ = ()
+    prefix = "psr"

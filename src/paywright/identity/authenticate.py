@@ -59,7 +59,13 @@ async def _key_holder(db: Database, secret: str, *, at: datetime) -> Caller:
         key = await store.key_by_hash(connection, hash_secret(secret))
     if key is None or not key.valid_at(at):
         raise KeyInvalid("the API key is not valid", headers=_HEADERS)
-    actor = Actor(id=str(key.id), permissions=key.permissions, name=key.name)
+    actor = Actor(
+        id=str(key.id),
+        permissions=key.permissions,
+        name=key.name,
+        role=key.role.value,
+        person_id=key.person or "",
+    )
     return Caller(actor=actor, subjects=(actor.id,), valid_until=key.expires_at)
 
 
@@ -79,7 +85,11 @@ async def _session_holder(db: Database, token: str, told: Unverified, *, at: dat
     ):
         raise TokenInvalid.because("the token is not valid")
     actor = Actor(
-        id=claims.sub, permissions=PERMISSIONS[holder.role], session_id=str(holder.session.id)
+        id=claims.sub,
+        permissions=PERMISSIONS[holder.role],
+        session_id=str(holder.session.id),
+        role=holder.role.value,
+        person_id=claims.sub,
     )
     until = min(claims.exp, holder.session.expires_at)
     return Caller(actor=actor, subjects=(str(holder.session.id), actor.id), valid_until=until)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from paywright.core.actor import Permission
+from paywright.core.actor import SYSTEM, Actor, Permission
 from paywright.core.cause import Cause
 from paywright.core.errors import NotFound
 from paywright.core.ids import KeyId
@@ -60,14 +60,29 @@ async def create_key(
         created_by=created_by or cause.actor.id,
         created_at=cause.at,
         expires_at=expires_at,
+        person=_behind(cause.actor),
     )
     async with db.transaction() as tx:
         if await store.insert_key(tx, key, hash_secret(secret)):
-            facts = {"name": name, "role": role.value, "scopes": sorted(scopes)}
+            facts = {
+                "name": name,
+                "role": role.value,
+                "scopes": sorted(scopes),
+                "person": key.person,
+            }
             await emit(tx, cause, Event("key.created", str(key.id), facts))
         else:
             key = await store.key_by_hash(tx, hash_secret(secret)) or key
     return key, secret
+
+
+def _behind(maker: Actor) -> str | None:
+    """The person behind a key that `maker` makes; None: nobody is known, it stands for itself.
+
+    A key that a key makes has the same person, or else that key: nobody can approve what they
+    have made by making themselves another key.
+    """
+    return None if maker.id == SYSTEM.id else maker.person
 
 
 async def revoke_key(db: Database, cause: Cause, *, key_id: KeyId) -> ApiKey:

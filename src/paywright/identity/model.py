@@ -14,6 +14,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a key; its secret is not.
 
     scopes: what it may do of all that its role may; empty: all of it
+    person: who stands behind it, so that two keys of one are not four eyes; None: itself
     """
 
     id: KeyId
@@ -24,6 +25,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[Permission] = frozenset()
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    person: str | None = None
 
     def valid_at(self, at: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)

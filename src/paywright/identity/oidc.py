@@ -93,7 +93,8 @@ class Issuer:
         role = highest_role(roles_of(claims, self._role_claim))
         if role is None:
             raise NoRole(f"no role in {self._role_claim}")
-        actor = Actor(id=f"oidc:{claims['sub']}", permissions=PERMISSIONS[role])
+        person = f"oidc:{claims['sub']}"
+        actor = Actor(id=person, permissions=PERMISSIONS[role], role=role.value, person_id=person)
         return Caller(actor=actor, subjects=(actor.id,), valid_until=expiry_of(claims))
 
     async def _key(self, kid: str, *, at: datetime) -> jwt.PyJWK | None:

@@ -27,6 +27,8 @@ _READ = frozenset(
         Permission.MANAGE_SELF,
         Permission.READ_PAYMENTS,
         Permission.READ_PROVIDERS,
+        Permission.READ_VENDORS,
+        Permission.READ_REPORTS,
     }
 )
 
@@ -38,8 +40,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.WRITE_CUSTOMERS,
         Permission.MOVE_MONEY,
         Permission.CHARGE,
+        Permission.CREATE_PAYMENTS,
     },
-    Role.APPROVER: _READ | {Permission.READ_RISK},
+    Role.APPROVER: _READ | {Permission.READ_RISK, Permission.APPROVE, Permission.READ_EVENTS},
     Role.REVIEWER: _READ
     | {
         Permission.REVIEW_ISSUES,
@@ -60,6 +63,10 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.CHARGE,
         Permission.REFUND,
         Permission.MANAGE_PROVIDERS,
+        Permission.MANAGE_VENDORS,
+        Permission.CREATE_PAYMENTS,
+        Permission.MANAGE_RUNS,
+        Permission.READ_EVENTS,
     },
     Role.ADMIN: frozenset(Permission),
 }

@@ -12,7 +12,7 @@ from paywright.identity.permissions import Role
 async def key_by_hash(tx: Tx, secret_hash: bytes) -> ApiKey | None:
     row = await tx.fetchrow(
         """
-        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at
+        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at, person
           from api_keys
          where secret_hash = $1
         """,
@@ -24,7 +24,7 @@ async def key_by_hash(tx: Tx, secret_hash: bytes) -> ApiKey | None:
 async def lock_key(tx: Tx, key_id: KeyId) -> ApiKey | None:
     row = await tx.fetchrow(
         """
-        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at
+        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at, person
           from api_keys
          where id = $1
            for update
@@ -37,7 +37,7 @@ async def lock_key(tx: Tx, key_id: KeyId) -> ApiKey | None:
 async def keys(tx: Tx) -> list[ApiKey]:
     rows = await tx.fetch(
         """
-        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at
+        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at, person
           from api_keys
          order by id desc
         """
@@ -48,7 +48,7 @@ async def keys(tx: Tx) -> list[ApiKey]:
 async def valid_keys_of(tx: Tx, creator: str, *, at: datetime) -> list[ApiKey]:
     rows = await tx.fetch(
         """
-        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at
+        select id, name, role, created_by, created_at, scopes, expires_at, revoked_at, person
           from api_keys
          where created_by = $1 and revoked_at is null and (expires_at is null or expires_at > $2)
          order by id
@@ -64,8 +64,8 @@ async def insert_key(tx: Tx, key: ApiKey, secret_hash: bytes) -> bool:
     status = await tx.execute(
         """
         insert into api_keys (id, name, role, secret_hash, created_by, created_at, expires_at,
-                              scopes)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
+                              scopes, person)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             on conflict (secret_hash) do nothing
         """,
         key.id,
@@ -76,6 +76,7 @@ async def insert_key(tx: Tx, key: ApiKey, secret_hash: bytes) -> bool:
         key.created_at,
         key.expires_at,
         sorted(key.scopes),
+        key.person,
     )
     return status.endswith(" 1")
 
@@ -99,4 +100,5 @@ def _key(row: Row) -> ApiKey:
         scopes=frozenset(Permission(scope) for scope in row["scopes"]),
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
+        person=row["person"],
     )

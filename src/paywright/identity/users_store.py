@@ -1,5 +1,6 @@
 """All SQL over `users`. Encrypts on the way in, decrypts on the way out."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -109,6 +110,29 @@ async def update(tx: Tx, keys: KeyRing, user: User) -> None:
         user.locked_until,
         user.password_changed_at,
     )
+
+
+async def active_roles(tx: Tx, ids: Sequence[UserId]) -> dict[UserId, Role]:
+    """The roles that those of these users have now who are active."""
+    rows = await tx.fetch(
+        "select id, role from users where id = any($1::uuid[]) and status = 'active'", ids
+    )
+    return {UserId.of(row["id"]): Role(row["role"]) for row in rows}
+
+
+async def active_with(tx: Tx, keys: KeyRing, roles: Sequence[Role]) -> list[User]:
+    """All active users of these roles."""
+    rows = await tx.fetch(
+        """
+        select id, email, name, role, password_hash, status, failed_count, locked_until,
+               created_by, created_at, password_changed_at
+          from users
+         where role = any($1::text[]) and status = 'active'
+         order by id
+        """,
+        [it.value for it in roles],
+    )
+    return [_user(keys, row) for row in rows]
 
 
 async def lock_active_admins(tx: Tx) -> set[UserId]:
