@@ -90,14 +90,19 @@ async def test_a_copy_names_a_table_of_its_slice_and_columns_that_it_has(
     table, columns = call.args[1], call.args[2]
     assert isinstance(table, ast.Constant)
     assert isinstance(columns, ast.Name)
-    module = "paywright." + path.parent.name
+    module = _module_of(path)
     assert table.value in _owned(import_module(module).__doc__ or ""), where
     named = getattr(import_module(f"{module}.{path.stem}"), columns.id)
     async with db.pool.acquire() as connection:
         await connection.prepare(f"select {', '.join(named)} from {table.value}")
 
 
-STORES = sorted(path for path in SOURCE.glob("paywright/*/*.py") if HOMES.fullmatch(path.name))
+def _module_of(path: Path) -> str:
+    """The package of a file: a slice, or a part of one with tables of its own."""
+    return ".".join(path.relative_to(SOURCE).parent.parts)
+
+
+STORES = sorted(path for path in SOURCE.glob("paywright/*/**/*.py") if HOMES.fullmatch(path.name))
 _TABLES = re.compile(r"\b(?:from|join|into|update)\s+([a-z_]+)\b(?!\s*\()")
 
 
@@ -109,7 +114,7 @@ async def test_a_store_touches_only_its_own_tables(store: Path, db: Database) ->
             "'public'::regnamespace"
         )
     tables = {row["relname"] for row in rows}
-    owned = _owned(import_module(f"paywright.{store.parent.name}").__doc__ or "")
+    owned = _owned(import_module(_module_of(store)).__doc__ or "")
     touched = set()
     for node in ast.walk(ast.parse(store.read_text())):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

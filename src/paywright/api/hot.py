@@ -29,6 +29,7 @@ from paywright.core.actor import Permission
 from paywright.core.cause import Cause
 from paywright.core.errors import Problem
 from paywright.payments.orders import Answered, Order
+from paywright.payments.vendor.create import NewPayment
 from paywright.telemetry import metrics
 from paywright.telemetry.request_id import accept_request_id
 
@@ -41,15 +42,17 @@ _NONE: Mapping[str, str] = {}
 
 
 class Desk(msgspec.Struct, frozen=True):
-    """Where orders to move money are handed in."""
+    """Where orders to move money are handed in, and bills of vendors."""
 
     moves: Coalescer[Order, Answered]
     batches: Coalescer[Order, Answered]
+    bills: Coalescer[NewPayment, Answered]
 
     async def close(self) -> None:
         """Finish what was accepted."""
         await self.moves.close()
         await self.batches.close()
+        await self.bills.close()
 
 
 class HotRoute(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from paywright.api.movement_views import (
 )
 from paywright.api.problems import IdempotencyKeyMissing
 from paywright.api.requests import one_key, read_body, read_id
+from paywright.api.vendor_payment_views import render_payment
 from paywright.batching import Coalescer
 from paywright.core.actor import Permission
 from paywright.core.cause import Cause
@@ -30,6 +31,7 @@ from paywright.core.ids import AccountId, PaymentId
 from paywright.payments.move import move_money
 from paywright.payments.orders import Answered
 from paywright.payments.patience import Patience
+from paywright.payments.vendor.create import create_payments
 from paywright.payments.views import get_transfer, list_transfers
 from paywright.wiring import App
 
@@ -40,12 +42,16 @@ KeyHeader = Annotated[
 
 
 def open_desk(app: App) -> Desk:
-    """Where movements wait for the next transaction. Batches have a queue of their own: single
-    movements do not wait behind a thousand."""
+    """Where movements, and bills of vendors, wait for the next transaction. Batches have a queue of
+    their own: single movements do not wait behind a thousand."""
     work = partial(move_money, app.db, render=RENDER, patience=Patience(), checks=app.checks)
+    bills = partial(
+        create_payments, app.db, app.approval_rules, app.vendor_terms, render=render_payment
+    )
     return Desk(
         moves=Coalescer(work, name="movements", batch_max=256, linger_s=0.001),
         batches=Coalescer(work, name="movement_batches", batch_max=2, queue_max=64),
+        bills=Coalescer(bills, name="vendor_payments", batch_max=256, linger_s=0.001),
     )
 
 

@@ -7,7 +7,7 @@ of the `…send` functions of their types.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from ipaddress import ip_interface
 from struct import Struct
@@ -21,7 +21,11 @@ NULL = b"\xff\xff\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _UUID_LENGTH = 16 << 128
 
+_FIRST_DAY = _EPOCH.toordinal()
+_TEXT_OID = 25
+
 _int2, _int8, _length = Struct("!ih").pack, Struct("!iq").pack, Struct("!i").pack
+_int4, _array = Struct("!ii").pack, Struct("!iiiiii").pack
 
 
 async def copy_rows(tx: Tx, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
@@ -51,6 +55,10 @@ def bigint(value: int) -> bytes:
 
 def smallint(value: int) -> bytes:
     return _int2(2, value)
+
+
+def integer(value: int) -> bytes:
+    return _int4(4, value)
 
 
 def boolean(value: bool) -> bytes:
@@ -90,6 +98,18 @@ def inet(value: str) -> bytes:
     packed = it.ip.packed
     family = 2 if it.version == 4 else 3
     return bytea(bytes((family, it.network.prefixlen, 0, len(packed))) + packed)
+
+
+@lru_cache(4096)
+def texts(values: tuple[str, ...]) -> bytes:
+    """An array of texts, one or more."""
+    items = b"".join(map(text, values))
+    return _array(20 + len(items), 1, 0, _TEXT_OID, len(values), 1) + items
+
+
+@lru_cache(4096)
+def maybe_date(value: date | None) -> bytes:
+    return NULL if value is None else _int4(4, value.toordinal() - _FIRST_DAY)
 
 
 def maybe_text(value: str | None) -> bytes:

@@ -101,6 +101,7 @@ async def _nothing_to_forget(_: object) -> None:
     would have to be undone, and asking the server to do so would cost a round trip each time."""
 
 
+_FRESH_PLANS = "; set local plan_cache_mode = force_custom_plan"
 _BY_KEY = (
     "set local enable_seqscan = off; "
     "set local enable_hashjoin = off; "
@@ -180,12 +181,17 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncGenerator[Tx]:
-        """A read-only transaction that sees one moment: for answers made of several queries."""
-        async with (
-            self.pool.acquire() as connection,
-            _begun(connection, "begin isolation level repeatable read read only"),
-        ):
+    async def snapshot(self, *, has_fresh_plans: bool = False) -> AsyncGenerator[Tx]:
+        """A read-only transaction that sees one moment: for answers made of several queries.
+
+        has_fresh_plans: each statement is planned for its very arguments. A plan for any would not
+                         know which filters of a list are asked for, and one that was made, and
+                         kept, while a table was small would read all of it
+        """
+        begin = "begin isolation level repeatable read read only"
+        if has_fresh_plans:  # in one round trip
+            begin += _FRESH_PLANS
+        async with self.pool.acquire() as connection, _begun(connection, begin):
             yield connection
 
     async def close(self) -> None:

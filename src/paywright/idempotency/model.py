@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from struct import pack
 from typing import Any
 from zlib import crc32
 
@@ -49,6 +50,9 @@ def fingerprint(request: Mapping[str, Any]) -> tuple[tuple[str, ...], bytes]:
 def quick_fingerprint(request: Mapping[str, Any]) -> tuple[tuple[str, ...], bytes]:
     """The same in half the time, for requests whose fields stand in the same order each time; some
     may only have more of them. The part that tells fields apart is a checksum, no digest."""
-    parts = [msgspec.json.encode(value) for value in request.values()]
+    parts = [_encode(value) for value in request.values()]
     whole = hashlib.blake2b(b"\0".join(parts), digest_size=WHOLE_BYTES).digest()
-    return tuple(request), whole + b"".join([crc32(part).to_bytes(FIELD_BYTES) for part in parts])
+    return tuple(request), whole + pack(f"!{len(parts)}I", *map(crc32, parts))
+
+
+_encode = msgspec.json.Encoder().encode

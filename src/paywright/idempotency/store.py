@@ -82,9 +82,12 @@ async def select(tx: Tx, claims: Sequence[Claim]) -> dict[tuple[str, str], tuple
     """Fingerprint and answer stored under each key, by (scope, key)."""
     rows = await tx.fetch(
         """
-        select scope, key, fingerprint, status, body, is_recipe
-          from idempotency_keys
-          join unnest($1::text[], $2::text[]) as wanted (scope, key) using (scope, key)
+        select wanted.scope, wanted.key, fingerprint, status, body, is_recipe
+          from unnest($1::text[], $2::text[]) as wanted (scope, key)
+         -- Not a join: a plan from when there were few keys would read all of them.
+         cross join lateral (
+               select fingerprint, status, body, is_recipe from idempotency_keys
+                where scope = wanted.scope and key = wanted.key limit 1) as kept
         """,
         [claim.scope for claim in claims],
         [claim.key for claim in claims],

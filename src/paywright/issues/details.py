@@ -65,11 +65,13 @@ class RefundRequestDetails(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 class PaymentReviewDetails(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A payment of ours that a person has to look at.
 
-    reason: `declined` for its risk, or `unsettled`: no bank could tell what became of it
+    reason: `declined` for its risk; `unsettled`: no bank could tell what became of it;
+            `payout_failed`: a vendor was not paid; `contradicted`: the provider says now that
+            it was otherwise
     score:  of the risk assessment, with the rules that fired
     """
 
-    reason: Literal["declined", "unsettled"]
+    reason: Literal["declined", "unsettled", "payout_failed", "contradicted"]
     score: int | None = None
     rules: list[str] = []
 

@@ -1,7 +1,5 @@
 """Open the issue of a payment that a person has to look at."""
 
-from typing import Literal
-
 import msgspec
 
 from paywright.core.cause import Cause
@@ -12,12 +10,13 @@ from paywright.issues.details import PaymentReviewDetails
 from paywright.issues.model import Issue, IssueType, Priority, Status
 from paywright.issues.open import file_issues
 from paywright.payments.reviewed import facts_for_review
+from paywright.payments.tasks import Reason
 
 SCOPE = "issues.payment_review"
 
 
 async def open_payment_review(
-    db: Database, cause: Cause, *, payment_id: PaymentId, reason: Literal["declined", "unsettled"]
+    db: Database, cause: Cause, *, payment_id: PaymentId, reason: Reason
 ) -> None:
     """One issue for each payment and reason, however often it is asked for."""
     async with db.transaction() as tx:

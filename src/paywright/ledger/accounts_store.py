@@ -67,6 +67,21 @@ async def select(tx: Tx, ids: Sequence[AccountId]) -> dict[AccountId, Account]:
     return {account.id: account for account in accounts}
 
 
+async def named(tx: Tx, ids: Sequence[AccountId], codes: Sequence[str]) -> list[Account]:
+    """Those with one of these ids or codes."""
+    rows = await tx.fetch(
+        """
+        select id, code, name, owner, currency, kind, may_go_negative, status, debits_posted,
+               credits_posted, debits_pending, credits_pending, opened_at, moved_at
+          from accounts
+         where id = any($1::uuid[]) or code = any($2::text[])
+        """,
+        ids,
+        codes,
+    )
+    return [account_of_row(row) for row in rows]
+
+
 async def ids_by_code(tx: Tx, codes: Sequence[str]) -> dict[str, AccountId]:
     rows = await tx.fetch("select code, id from accounts where code = any($1::text[])", codes)
     return {row["code"]: AccountId.of(row["id"]) for row in rows}

@@ -56,6 +56,7 @@ ROWS: tuple[ChartRow, ...] = (
     ChartRow("losses:refunds:{currency}", "Refunds at our own cost", _EXPENSE),
     ChartRow("losses:chargebacks:{currency}", "Chargebacks at our own cost", _EXPENSE),
     ChartRow("vendors:payable:{currency}", "Owed to vendors", _LIABILITY, may_go_negative=False),
+    ChartRow("vendors:expense:{currency}", "Spent on the work of vendors", _EXPENSE),
     ChartRow("suspense:{currency}", "Not assigned to anybody yet", _LIABILITY),
     ChartRow("exchange:{currency}", "Bought and sold for other currencies", _ASSET),
     ChartRow("opening:balances:{currency}", "What was there before these books", _LIABILITY),

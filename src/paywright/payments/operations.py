@@ -53,6 +53,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     beneficiary:      of a payout, encrypted
     payment_method:   of a charge, the provider's token
     charge_reference: of a refund, the provider's name for the charge
+    is_vendor_payment: of a payout
     """
 
     id: UUID
@@ -69,6 +70,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: str | None = None
     payment_method: str | None = None
     charge_reference: str | None = None
+    is_vendor_payment: bool = False
 
     @property
     def target(self) -> Target:

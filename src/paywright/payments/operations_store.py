@@ -167,6 +167,7 @@ def _payment(row: Row) -> Operation:
         beneficiary=row["beneficiary"],
         customer_id=row["customer_id"],
         payment_method=row["payment_method"],
+        is_vendor_payment=row["kind"] == "vendor_payment",
     )
 
 

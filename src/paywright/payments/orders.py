@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from paywright.challenges.model import Challenge
+from paywright.core.beneficiary import Beneficiary
 from paywright.core.cause import Cause
 from paywright.core.errors import Problem
 from paywright.core.ids import AccountId, PaymentId
 from paywright.idempotency.model import Answer, Claim, quick_fingerprint
 from paywright.ledger.model import Balances, Instruction, Standing, Transfer, TransferKind, before
-from paywright.payments.beneficiary import Beneficiary
 
 SCOPE = "transfers.create"
 BATCH_SCOPE = "transfers.batch"

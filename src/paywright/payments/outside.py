@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from paywright.core.beneficiary import Beneficiary
 from paywright.core.errors import Problem
 from paywright.core.ids import PaymentId
 from paywright.db.pool import Tx
 from paywright.gateway.model import OrderKind, Provider
 from paywright.ledger import accounts_store
 from paywright.payments import waiting_store
-from paywright.payments.beneficiary import Beneficiary
 from paywright.payments.checks import Checks
 from paywright.payments.operations import account_code
 from paywright.payments.pipeline import Draft
@@ -29,7 +29,7 @@ async def find_banks(tx: Tx, drafts: Sequence[Draft], checks: Checks | None) -> 
         code = codes.get(id(draft))
         if code is None or code not in ids:
             draft.refuse(_unknown(_payee(draft).bank, code))
-        elif wrong := _cannot_reach(banks[_payee(draft).bank], _payee(draft)):
+        elif wrong := cannot_reach(banks[_payee(draft).bank], _payee(draft)):
             draft.refuse(wrong)
         else:
             draft.instruction = msgspec.structs.replace(
@@ -57,7 +57,7 @@ def _code(draft: Draft, banks: Mapping[str, Provider]) -> str | None:
     return account_code(banks[bank], bank, OrderKind.PAYOUT, draft.instruction.currency or "")
 
 
-def _cannot_reach(provider: Provider, payee: Beneficiary) -> Problem | None:
+def cannot_reach(provider: Provider, payee: Beneficiary) -> Problem | None:
     """A bank pays to accounts at banks, Stripe Connect to accounts that Stripe keeps."""
     if provider.pays_own_accounts and payee.provider_account is None:
         return BankUnknown.field("beneficiary.provider_account", f"is needed with {payee.bank}")

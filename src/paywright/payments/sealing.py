@@ -2,8 +2,8 @@
 
 import msgspec
 
+from paywright.core.beneficiary import Beneficiary
 from paywright.crypto import KeyRing
-from paywright.payments.beneficiary import Beneficiary
 
 
 def seal(keys: KeyRing, payment_id: object, payee: Beneficiary) -> bytes:

@@ -32,11 +32,13 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What an answer means for its operation, as that stands on file."""
+    """What an answer means for its operation, as that stands on file. cause: of the answer;
+    contradicts: what had been settled otherwise"""
 
-    done: Done
+    cause: Cause
     operation: Operation
     verdict: Verdict
+    contradicts: bool = False
 
 
 async def book(
@@ -68,7 +70,7 @@ async def book(
         if isinstance(outcome, Problem):
             refused[number] = outcome
         else:
-            moved.append((judged[number].done.cause, outcome))
+            moved.append((judged[number].cause, outcome))
     await ledger.save(tx, known, [it for _, it in moved])
     await emit_all(tx, [(cause, ledger.posted(it)) for cause, it in moved])
     await _tell_of(tx, [(judged[number], problem) for number, problem in refused.items()])
@@ -87,5 +89,5 @@ async def _tell_of(tx: Tx, refused: Sequence[tuple[Judged, Problem]]) -> None:
             problem=problem.code(),
         )
     if refused:
-        asked = [(it.done.cause, it.operation.payment_id) for it, _ in refused]
+        asked = [(it.cause, it.operation.payment_id) for it, _ in refused]
         await ask_for_reviews(tx, asked, reason="unsettled")

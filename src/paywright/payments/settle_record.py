@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from paywright.core.cause import Cause
 from paywright.core.ids import AccountId, PaymentId
 from paywright.db.pool import Tx
 from paywright.events import Event
@@ -13,7 +14,8 @@ from paywright.events.emit import emit_all
 from paywright.gateway import calls
 from paywright.gateway.breaker import Policy
 from paywright.gateway.calls import Ended
-from paywright.gateway.model import OrderKind
+from paywright.gateway.model import Answer as ProviderAnswer
+from paywright.gateway.model import NotFound, OrderKind
 from paywright.idempotency import Answer
 from paywright.payments import operations_store, waiting_store
 from paywright.payments.model import PaymentStatus
@@ -21,7 +23,7 @@ from paywright.payments.operations import Operation, contradicts, judge
 from paywright.payments.operations_store import RefundChange, Settled
 from paywright.payments.settle_begin import lock_targets
 from paywright.payments.settle_book import Done, Judged, book
-from paywright.payments.tasks import Target, withdraw_turns
+from paywright.payments.tasks import Target, ask_for_reviews, ask_to_follow_up, withdraw_turns
 from paywright.payments.told import amend_answers
 from paywright.payments.waiting_store import Change
 
@@ -43,15 +45,39 @@ async def record(
     paid_through: the accounts in our books of providers that make payouts, by name and currency
     """
     operations = await lock_targets(tx, [it.call.operation.target for it in done])
-    judged = await book(tx, _judge_all(done, operations), paid_through, at=at)
-    await _change_payments(tx, judged, at)
-    await _change_refunds(tx, judged, at)
+    judged = await settle_all(tx, _judge_all(done, operations), paid_through=paid_through, at=at)
     changed = [it.operation.target for it in judged if it.verdict.status is not None]
     answers = await amend_answers(tx, changed)
-    settled = [it for it in judged if it.verdict.is_final]
-    await withdraw_turns(tx, [(it.operation.target, it.done.call.next_turn) for it in settled])
+    settled = {it.operation.target for it in judged if it.verdict.is_final}
+    turns = {it.call.operation.target: it.call.next_turn for it in done}
+    await withdraw_turns(tx, [(it, turns[it]) for it in turns if it in settled])
     await calls.end(tx, done[0].cause, [_ended(it) for it in done], policy=policy, at=at)
     return answers
+
+
+async def settle_all(
+    tx: Tx,
+    judged: Sequence[Judged],
+    *,
+    paid_through: Mapping[tuple[str, str], AccountId],
+    at: datetime,
+) -> list[Judged]:
+    """Move the money, and change what stands on file. The caller has locked the operations.
+
+    Returns the same as it was done: what the ledger refuses is left as it is.
+    """
+    booked = await book(tx, judged, paid_through, at=at)
+    await _change_payments(tx, booked, at)
+    await _change_refunds(tx, booked, at)
+    against = [(it.cause, it.operation.payment_id) for it in judged if it.contradicts]
+    await ask_for_reviews(tx, against, reason="contradicted")
+    failed = [it for it in booked if _has_failed(it)]
+    await ask_to_follow_up(tx, [(it.cause, it.operation.payment_id) for it in failed])
+    return booked
+
+
+def _has_failed(it: Judged) -> bool:
+    return it.operation.is_vendor_payment and it.verdict.status == PaymentStatus.FAILED
 
 
 def _judge_all(done: Sequence[Done], operations: Mapping[Target, Operation]) -> list[Judged]:
@@ -62,13 +88,18 @@ def _judge_all(done: Sequence[Done], operations: Mapping[Target, Operation]) -> 
         op = operations.get(target)
         if op is None:
             continue
-        now = Judged(it, op, judge(op, it.called.answer))
-        if contradicts(op, it.called.answer):
-            log.error("payment.contradiction", payment_id=str(op.payment_id), status=op.status)
+        now = judged_of(it.cause, op, it.called.answer)
         earlier = judged.get(target)
         if earlier is None or (now.verdict.is_final and not earlier.verdict.is_final):
             judged[target] = now
     return list(judged.values())
+
+
+def judged_of(cause: Cause, op: Operation, answer: ProviderAnswer | NotFound) -> Judged:
+    against = contradicts(op, answer)
+    if against:
+        log.error("payment.contradiction", payment_id=str(op.payment_id), status=op.status)
+    return Judged(cause, op, judge(op, answer), against)
 
 
 def _ended(it: Done) -> Ended:
@@ -112,7 +143,7 @@ async def _change_payments(tx: Tx, judged: Sequence[Judged], at: datetime) -> No
                 before=PaymentStatus(it.operation.status),
                 after=PaymentStatus(it.verdict.status),
                 reason=it.verdict.reason,
-                actor=it.done.cause.actor.id,
+                actor=it.cause.actor.id,
                 at=at,
                 failure_code=it.verdict.failure_code,
             ),
@@ -121,7 +152,7 @@ async def _change_payments(tx: Tx, judged: Sequence[Judged], at: datetime) -> No
         if it.verdict.status is not None
     ]
     await waiting_store.change(tx, [change for _, change in changes])
-    await emit_all(tx, [(it.done.cause, _event(it.operation, change)) for it, change in changes])
+    await emit_all(tx, [(it.cause, _event(it.operation, change)) for it, change in changes])
     for it, change in changes:
         if change.after is PaymentStatus.UNKNOWN:
             log.warning("payment.answer_lost", payment_id=str(it.operation.payment_id))
@@ -129,7 +160,7 @@ async def _change_payments(tx: Tx, judged: Sequence[Judged], at: datetime) -> No
 
 def _event(op: Operation, change: Change) -> Event:
     facts = {
-        "kind": "transfer" if op.kind is OrderKind.PAYOUT else op.kind.value,
+        "kind": _kind(op),
         "status": change.after.value,
         "amount_minor": op.amount.minor,
         "currency": op.amount.currency,
@@ -143,6 +174,12 @@ def _event(op: Operation, change: Change) -> Event:
         before={"status": change.before.value},
         after={"status": change.after.value},
     )
+
+
+def _kind(op: Operation) -> str:
+    if op.is_vendor_payment:
+        return "vendor_payment"
+    return "transfer" if op.kind is OrderKind.PAYOUT else op.kind.value
 
 
 async def _change_refunds(tx: Tx, judged: Sequence[Judged], at: datetime) -> None:
@@ -162,7 +199,7 @@ async def _change_refunds(tx: Tx, judged: Sequence[Judged], at: datetime) -> Non
         return
     await operations_store.change_refunds(tx, changes)
     told = [it for it in refunds if it.verdict.status is not None]
-    await emit_all(tx, [(it.done.cause, _refund_event(it)) for it in told])
+    await emit_all(tx, [(it.cause, _refund_event(it)) for it in told])
     await _change_refunded(tx, [it for it in told if it.verdict.status == "succeeded"], at)
 
 
@@ -207,10 +244,10 @@ async def _change_refunded(tx: Tx, refunds: Sequence[Judged], at: datetime) -> N
                     before=before,
                     after=after,
                     reason="refunded",
-                    actor=it.done.cause.actor.id,
+                    actor=it.cause.actor.id,
                     at=at,
                 ),
             )
         )
     await waiting_store.change(tx, [change for _, change in changes])
-    await emit_all(tx, [(it.done.cause, _event(it.operation, change)) for it, change in changes])
+    await emit_all(tx, [(it.cause, _event(it.operation, change)) for it, change in changes])

@@ -8,7 +8,8 @@ FIRST = frozenset({S.PENDING_APPROVAL, S.REQUIRES_OTP, S.PROCESSING, S.SUCCEEDED
 TRANSITIONS: dict[S, frozenset[S]] = {
     S.PENDING_APPROVAL: frozenset({S.PROCESSING, S.REJECTED, S.CANCELED, S.DECLINED}),
     S.REQUIRES_OTP: frozenset({S.SUCCEEDED, S.PROCESSING, S.FAILED, S.DECLINED, S.CANCELED}),
-    S.PROCESSING: frozenset({S.SUCCEEDED, S.FAILED, S.UNKNOWN}),
+    # Canceled: one that was approved, and taken back before it left.
+    S.PROCESSING: frozenset({S.SUCCEEDED, S.FAILED, S.UNKNOWN, S.CANCELED}),
     # Never back to a fresh start: what was asked once is asked again under the same key, or not.
     S.UNKNOWN: frozenset({S.SUCCEEDED, S.FAILED}),
     S.SUCCEEDED: frozenset({S.REFUNDED, S.PARTIALLY_REFUNDED, S.DISPUTED}),

@@ -13,6 +13,8 @@ from paywright.db.pool import Tx
 from paywright.jobs.model import JobRequest, Priority, Task
 from paywright.jobs.queue import enqueue_all, withdraw
 
+Reason = Literal["declined", "unsettled", "payout_failed", "contradicted"]
+
 
 class SettlePayment(Task, frozen=True):
     """Ask a provider: to carry out a payment or a charge, or what became of it.
@@ -34,11 +36,19 @@ class SettleRefund(Task, frozen=True):
 class ReviewPayment(Task, frozen=True):
     """A person is to look at a payment: issues open one of their own about it.
 
-    reason: `declined` by risk, or `unsettled`: no bank could tell what became of it
+    reason: `declined` by risk; `unsettled`: no bank could tell what became of it;
+            `payout_failed`: a vendor was not paid; `contradicted`: the provider says now that
+            it was otherwise
     """
 
     payment_id: PaymentId
-    reason: Literal["declined", "unsettled"] = "declined"
+    reason: Reason = "declined"
+
+
+class FollowUpFailure(Task, frozen=True):
+    """A vendor payment has failed: repeat it later, or have a person look."""
+
+    payment_id: PaymentId
 
 
 # What is settled: a payment by its id, or a refund by its own.
@@ -107,7 +117,7 @@ async def ask_for_reviews(
     tx: Tx,
     caused: Sequence[tuple[Cause, PaymentId]],
     *,
-    reason: Literal["declined", "unsettled"] = "declined",
+    reason: Reason = "declined",
 ) -> None:
     await enqueue_all(
         tx,
@@ -115,4 +125,11 @@ async def ask_for_reviews(
             (cause, JobRequest(ReviewPayment(it, reason), key=f"review:{it}:{reason}"))
             for cause, it in caused
         ],
+    )
+
+
+async def ask_to_follow_up(tx: Tx, caused: Sequence[tuple[Cause, PaymentId]]) -> None:
+    await enqueue_all(
+        tx,
+        [(cause, JobRequest(FollowUpFailure(it), key=f"follow_up:{it}")) for cause, it in caused],
     )

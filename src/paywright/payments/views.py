@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from paywright.core.actor import Permission
+from paywright.core.beneficiary import Beneficiary
 from paywright.core.cause import Cause
 from paywright.core.errors import NotFound
 from paywright.core.ids import AccountId, PaymentId, TransferId
@@ -14,7 +15,6 @@ from paywright.crypto import KeyRing
 from paywright.db.pool import Database, Row, Tx
 from paywright.ledger import accounts_store
 from paywright.ledger import store as ledger
-from paywright.payments.beneficiary import Beneficiary
 from paywright.payments.model import PaymentStatus
 from paywright.payments.orders import Receipt, receipt_of
 from paywright.payments.sealing import unseal
