@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from paywright.core.ids import EventId
+
 
 class Event(msgspec.Struct, frozen=True):
     """Something that happened to `subject` (an id as text).
@@ -19,6 +21,21 @@ class Event(msgspec.Struct, frozen=True):
     data: dict[str, Any]
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as others are told of it. data, before, after: as JSON"""
+
+    sequence: int
+    id: EventId
+    at: datetime
+    type: str
+    subject: str
+    actor: str
+    request_id: str
+    data: str
+    before: str | None
+    after: str | None
 
 
 class Recorded(msgspec.Struct, frozen=True):
