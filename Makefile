@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 RUN := PYTHONPATH=src $(PY) -m paywright
 PYTEST_WORKERS ?= auto
 
-.PHONY: help run demo test check lint types contracts test-server faults bench bench-ledger bench-ledger-growth bench-confirm bench-screening bench-gateway schema screenshots requirements clean
+.PHONY: help run demo test check lint types contracts test-server faults bench bench-ledger bench-ledger-growth bench-confirm bench-screening bench-gateway bench-vendor schema screenshots requirements clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -62,6 +62,9 @@ bench-screening: $(VENV)/.dev ## Measure how fast names are screened against a n
 
 bench-gateway: $(VENV)/.dev ## Measure what calls to providers cost, and how many a worker keeps under way
 	@PYTHONPATH=src:. $(PY) -m bench.gateway
+
+bench-vendor: $(VENV)/.dev ## Measure how fast vendor payments are entered, and found among a million
+	@PYTHONPATH=src:. $(PY) -m bench.vendor
 
 schema: $(VENV)/.dev ## Write src/paywright/db/schema.sql from the migrations
 	@PYTHONPATH=src $(PY) -m tests.schema_dump
