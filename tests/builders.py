@@ -18,7 +18,7 @@ def eur(minor: int) -> Money:
 
 def a_cause(role: Role | None = None, **changes: Any) -> Cause:
     """The system's, or that of somebody with a role."""
-    actor = SYSTEM if role is None else Actor(f"key_of_{role}", PERMISSIONS[role])
+    actor = SYSTEM if role is None else Actor(f"key_of_{role}", PERMISSIONS[role], role=role)
     return Cause(**{"actor": actor, "at": NOON, "request_id": "req_test"} | changes)
 
 

@@ -16,6 +16,11 @@ from msgspec import Meta
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
+Span = Annotated[int, Meta(ge=0, le=366 * 86_400_000)]  # milliseconds
+Words = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,40}(,[A-Za-z0-9_]{1,40}){0,49}\Z")]  # `a,b`
+Times = Annotated[  # `09:00,14:30`
+    str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9](,(?!\Z)|\Z))*\Z")
+]
 Numbers = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(,[0-9]{1,9}){0,19}\Z")]  # `250,1000`
 
 _DATABASE_SCHEMES = ("postgresql://", "postgres://")
@@ -117,6 +122,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     provider_drain_per_s: Annotated[int, Meta(ge=1, le=10_000)] = 50
     # Of the simulated providers that `paywright up` starts.
     flaky_payment_failure_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+    # Vendor payments
+    payer_types: Words = "back_office,driver,carrier"
+    vendor_change_pause_ms: Span = 86_400_000
+    duplicate_window_days: Annotated[int, Meta(ge=1, le=3650)] = 120
+    approval_remind_after_ms: Span = 86_400_000
+    approval_expires_after_ms: Span = 30 * 86_400_000
+    vendor_payout_retries: Annotated[int, Meta(ge=0, le=10)] = 2
+    vendor_payout_retry_ms: Span = 3_600_000
+    # Payment runs: at which times of day, UTC. Empty: only when somebody asks for one.
+    payment_run_times: Annotated[
+        str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9](,|\Z))*\Z")
+    ] = ""
+    # Who pays, in files for a bank. An empty IBAN: no files.
+    payment_file_debtor_name: Annotated[str, Meta(max_length=70)] = ""
+    payment_file_debtor_iban: str = ""
+    payment_file_debtor_bic: str = ""
+    # The answers of that bank after which a payment counts as made.
+    payment_file_settled_statuses: Words = "ACSC,ACCC"
+
+    # Where the event log is told to, as CloudEvents. Empty: nowhere.
+    events_sink_url: str = ""
+    events_sink_secret: str = ""
+    events_sink_types: str = ""  # empty: all; else types, comma-separated
 
     # Who may put a summary into other words. Empty: nobody.
     summary_llm_url: str = ""

@@ -13,10 +13,14 @@ from paywright.jobs.worker import Worker
 from paywright.kyc import jobs as kyc_jobs
 from paywright.ledger import jobs as ledger_jobs
 from paywright.notifications import jobs as notification_jobs
+from paywright.payment_runs import jobs as payment_run_jobs
 from paywright.payments import jobs as payment_jobs
+from paywright.payments.vendor import jobs as vendor_payment_jobs
+from paywright.publishing import jobs as publishing_jobs
 from paywright.reconciliation import jobs as reconciliation_jobs
 from paywright.screening import jobs as screening_jobs
 from paywright.settings import Settings
+from paywright.vendors import jobs as vendor_jobs
 from paywright.wiring import build_patiently, job_policy
 
 # Importing them has put their jobs and schedules into the registry.
@@ -29,8 +33,12 @@ JOBS = (
     ledger_jobs,
     notification_jobs,
     payment_jobs,
+    payment_run_jobs,
+    vendor_payment_jobs,
+    publishing_jobs,
     reconciliation_jobs,
     screening_jobs,
+    vendor_jobs,
 )
 
 

@@ -159,7 +159,7 @@ def test_a_chart_is_shown_and_opened(ledger: Ledger) -> None:
     args = ("chart", "--currency", "EUR", "--currency", "JPY", "--provider", "stripe")
     assert "provider:stripe:receivable:JPY" in ledger(*args).stdout
     opened = json.loads(ledger(*args, "--open", "--json").stdout)
-    assert len(opened["opened"]) == len(opened["accounts"]) == 20
+    assert len(opened["opened"]) == len(opened["accounts"]) == 22
     again = ledger(*args, "--open")
     assert again.returncode == 0
     assert "was there" in again.stdout

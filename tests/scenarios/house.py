@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import msgspec
-from tests.processes import Process, free_port, residents, wait_until
+from tests.processes import PATIENCE_S, Process, free_port, residents, wait_until
 
 from paywright.db.embedded import EmbeddedServer
 
@@ -40,13 +40,13 @@ class House:
             assert process.is_running(), process.said() + process.complained()
             return "Running." in process.said()
 
-        wait_until(is_running, seconds=40, what="up")
+        wait_until(is_running, seconds=2 * PATIENCE_S, what="up")
         return process
 
     def run(self, *command: str, **settings: object) -> Process:
         """A command to its end."""
         process = self.start(*command, **settings)
-        process.wait(60)
+        process.wait(2 * PATIENCE_S)
         return process
 
     def told(self, *command: str, **settings: object) -> Any:
@@ -109,7 +109,7 @@ def new_issue(client: httpx2.Client, key: str) -> str:
         assert answer.status_code in (201, 503), answer.text
         return answer if answer.status_code == 201 else None
 
-    answer = wait_until(accepted, seconds=30, what="an issue to be accepted")
+    answer = wait_until(accepted, what="an issue to be accepted")
     assert answer is not None
     return answer.json()["id"]
 
@@ -126,7 +126,7 @@ def decided(client: httpx2.Client, issue_id: str) -> dict[str, Any]:
         issue = answer.json()
         return issue if answer.status_code == 200 and issue["decision"] else None
 
-    return wait_until(story, seconds=40, what="a decision") or {}
+    return wait_until(story, what="a decision") or {}
 
 
 @contextmanager
@@ -135,5 +135,5 @@ def running(house: House, **settings: object) -> Generator[Process]:
     process = house.up(**settings)
     yield process
     process.send(signal.SIGINT)
-    assert process.wait(30) == 0, process.said() + process.complained()
+    assert process.wait() == 0, process.said() + process.complained()
     assert house.is_empty()

@@ -47,7 +47,7 @@ def folder() -> Iterator[Path]:
 def bank(folder: Path) -> Iterator[Bank]:
     bank = Bank(folder)
     yield bank
-    bank.kill()
+    bank.close()
 
 
 @pytest.fixture

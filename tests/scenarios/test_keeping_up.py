@@ -16,7 +16,7 @@ pytestmark = pytest.mark.faults
 def test_a_signal_stops_everything_in_order(lived_in: House, number: signal.Signals) -> None:
     up = lived_in.up()
     os.killpg(up.pid, number)  # as a terminal does: the whole foreground group
-    assert up.wait(20) == 0, up.complained()
+    assert up.wait() == 0, up.complained()
     assert "Stopped." in up.said()
     assert up.complained() == ""
     assert lived_in.is_empty()
@@ -31,7 +31,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing_running(lived_in: House, step: st
     up = lived_in.start("up")
     wait_until(lambda: step in up.said(), what=step)
     os.killpg(up.pid, signal.SIGINT)
-    assert up.wait(20) == 0, up.said() + up.complained()
+    assert up.wait() == 0, up.said() + up.complained()
     assert up.complained() == ""
     assert lived_in.is_empty()
     assert lived_in.told("jobs", "dead") == []
@@ -42,7 +42,7 @@ def test_after_a_kill_the_rest_goes_by_itself_and_the_next_start_works(lived_in:
     with lived_in.client() as client:
         issue_id = new_issue(client, "before")
         up.kill()
-    wait_until(lived_in.is_empty, seconds=20, what="children and database to go")
+    wait_until(lived_in.is_empty, what="children and database to go")
     with running(lived_in), lived_in.client() as client:
         assert new_issue(client, "before") == issue_id
         assert decided(client, issue_id)["decision"]
@@ -104,7 +104,7 @@ def test_a_part_that_cannot_be_kept_up_ends_it_all_with_its_last_words(lived_in:
         for worker in list(children_of(up, "work")) if up.is_running() else []:
             worker.kill()
             psutil.wait_procs([worker], timeout=5)
-    assert up.wait(40) == 1
-    assert time.monotonic() - began < 40
+    assert up.wait(120) == 1
+    assert time.monotonic() - began < 120
     assert "worker keeps ending" in up.complained()
     assert lived_in.is_empty()

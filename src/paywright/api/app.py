@@ -14,19 +14,25 @@ from paywright import __version__
 from paywright.api import (
     accounts,
     analytics,
+    approvals,
     challenges,
     charges,
+    cloud_events,
     customers,
     docs,
+    events,
     health,
     holds,
+    incidents,
     issues,
     jobs,
     keys,
     kyc,
     messages,
+    payment_runs,
     providers,
     reconciliations,
+    reports,
     risk,
     rules,
     screening,
@@ -34,6 +40,9 @@ from paywright.api import (
     statements,
     transfers,
     users,
+    vendor_changes,
+    vendor_payments,
+    vendors,
 )
 from paywright.api.auth import Doorkeeper, cause_of, guard
 from paywright.api.edge import Edge
@@ -53,6 +62,7 @@ V1 = [
     *accounts.ROUTES,
     *statements.ROUTES,
     *analytics.ROUTES,
+    *approvals.ROUTES,
     *challenges.ROUTES,
     *customers.ROUTES,
     *jobs.ROUTES,
@@ -65,7 +75,15 @@ V1 = [
     *sessions.ROUTES,
     *messages.ROUTES,
     *reconciliations.ROUTES,
+    *payment_runs.ROUTES,
+    *reports.ROUTES,
     *providers.ROUTES,
+    *events.ROUTES,
+    *vendors.ROUTES,
+    *vendor_changes.ROUTES,
+    *vendor_payments.ROUTES,
+    *cloud_events.ROUTES,
+    *incidents.ROUTES,
 ]
 
 
@@ -82,7 +100,7 @@ def create_api(app: App) -> ASGIApp:
     inner = create_litestar(app)
     return HotRoutes(
         Edge(inner),
-        transfers.HOT | holds.HOT,
+        transfers.HOT | holds.HOT | vendor_payments.HOT,
         desk=inner.state.desk,
         doorkeeper=inner.state.doorkeeper,
         body_max=app.settings.request_body_max_bytes,

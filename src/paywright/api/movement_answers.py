@@ -13,11 +13,11 @@ from paywright.api.movement_views import (
     hold_step,
 )
 from paywright.api.problems import document
+from paywright.core.beneficiary import Beneficiary
 from paywright.core.errors import Problem
 from paywright.idempotency import Answer
 from paywright.ledger.model import Instruction, TransferKind
 from paywright.payments.answering import Render
-from paywright.payments.beneficiary import Beneficiary
 from paywright.payments.model import PaymentStatus
 from paywright.payments.orders import ACCEPTED, Answered, Element, Order, Receipt, Waiting
 

@@ -9,13 +9,13 @@ from msgspec import Meta
 
 from paywright.api.problems import InvalidRequest
 from paywright.api.requests import NO_NUL, IdempotencyKey
+from paywright.core.beneficiary import Beneficiary, checked
 from paywright.core.cause import Cause
 from paywright.core.currencies import EXPONENT
 from paywright.core.errors import Problem
 from paywright.core.ids import AccountId, TransferId
 from paywright.core.money import MINOR_MAX, Money
 from paywright.ledger.model import Instruction, TransferKind
-from paywright.payments.beneficiary import Beneficiary, checked
 from paywright.payments.orders import BATCH_MAX, Element, Order, batch_claim_of, claim_of
 
 DEFAULT_BANK = "partner_bank"

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from paywright.challenges.model import Channel, Method
+from paywright.core.beneficiary import Beneficiary, masked
 from paywright.ledger.model import Balances, Hold, Transfer, TransferKind
-from paywright.payments.beneficiary import Beneficiary, masked
 from paywright.payments.model import PaymentStatus
 from paywright.payments.orders import Receipt
 from paywright.payments.views import TransferPayment

@@ -1,4 +1,5 @@
-"""The rules that decide issues and weigh risks, over HTTP: read, load, put in force, go back."""
+"""The rules that decide issues, weigh risks and say who approves, over HTTP: read, load, put in
+force, go back."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -53,7 +54,7 @@ class ActivateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @get("/rules/{subject:str}", opt={"permission": Permission.READ_RULES})
 async def get_rules(app: App, cause: Cause, subject: str) -> RuleSetView:
-    """The rules in force, of `issues` or of `risk`, and every version there was."""
+    """The rules in force, of `issues`, `risk` or `approvals`, and every version there was."""
     name, _ = _rule_set(subject)
     cause.actor.require(Permission.READ_RULES)
     async with app.db.snapshot() as tx:
@@ -127,7 +128,7 @@ def _rule_set(subject: str) -> tuple[str, Schemas]:
     try:
         return RULE_SETS[subject]
     except KeyError:
-        known = " and ".join(RULE_SETS)
+        known = ", ".join(RULE_SETS)
         raise NoSuchRuleSet(f"{subject[:64]}; there are rules for {known}") from None
 
 

@@ -8,6 +8,8 @@ from cyclopts import Parameter
 
 from paywright import __version__
 from paywright.cli import (
+    event_commands,
+    iso20022_commands,
     issue_commands,
     job_commands,
     key_commands,
@@ -17,12 +19,16 @@ from paywright.cli import (
     message_commands,
     provider_commands,
     reconcile_commands,
+    report_commands,
     risk_commands,
     rule_commands,
+    run_commands,
     screen_commands,
     simulator_commands,
     totp_commands,
     user_commands,
+    vendor_commands,
+    vendor_payment_commands,
 )
 from paywright.cli.console import guarded, out, print_json, run
 from paywright.cli.database import database
@@ -57,7 +63,13 @@ cli.command(list_commands.cli, name="lists")
 cli.command(message_commands.cli, name="messages")
 cli.command(kyc_commands.cli, name="kyc")
 cli.command(reconcile_commands.reconcile)
+cli.command(report_commands.cli, name="reports")
 cli.command(provider_commands.cli, name="providers")
+cli.command(vendor_payment_commands.cli, name="payments")
+cli.command(run_commands.cli, name="payment-runs")
+cli.command(event_commands.cli, name="events")
+cli.command(iso20022_commands.cli, name="iso20022")
+cli.command(vendor_commands.cli, name="vendors")
 cli.command(simulator_commands.simulate_provider, name="simulate-provider")
 
 

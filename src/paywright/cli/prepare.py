@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from paywright.approvals import policy as approval_policy
 from paywright.cli.private_file import write_private
 from paywright.core.actor import SYSTEM
 from paywright.core.cause import Cause
@@ -54,6 +55,7 @@ async def ensure_rules(app: App) -> bool:
     ours = (
         (rules_engine.RULE_SET, rules_engine.SCHEMAS, rules_engine.default_source),
         (risk_rules.RULE_SET, risk_rules.SCHEMAS, risk_rules.default_source),
+        (approval_policy.RULE_SET, approval_policy.SCHEMAS, approval_policy.default_source),
     )
     async with app.db.snapshot() as tx:
         missing = [it for it in ours if await rulesets.find_active(tx, it[0]) is None]

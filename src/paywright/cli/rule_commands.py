@@ -17,10 +17,14 @@ from paywright.rulesets.load import LoadedRuleSet, activate_version, load_rule_s
 from paywright.rulesets.schema import Schemas
 from paywright.wiring import RULE_SETS, App
 
-cli = Cli(help="Check, load, show and roll back the rules that decide issues and weigh risks.")
+cli = Cli(
+    help="Check, load, show and roll back the rules that decide issues, weigh risks, and say who "
+    "approves."
+)
 
 Subject = Annotated[
-    Literal["issues", "risk"], Parameter(name="--of", help="Which rules: of issues, or of risk.")
+    Literal["issues", "risk", "approvals"],
+    Parameter(name="--of", help="Which rules: of issues, of risk, or of approvals."),
 ]
 
 

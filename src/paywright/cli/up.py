@@ -18,6 +18,7 @@ from paywright.cli.demo_money import (
     movements_table,
     read_accounts,
 )
+from paywright.cli.demo_vendors import vendor_samples, vendors_table
 from paywright.cli.installation import Installation, Interrupted, StopRequest
 from paywright.identity.permissions import Role
 from paywright.settings import Settings
@@ -37,6 +38,7 @@ def up(settings: Settings, *, stay: bool, as_json: bool) -> int:
             _show_money(installation)
             checks = _show_checks(installation)
             charges = _show_charges(installation)
+            vendor_payments = _show_vendors(installation)
             accounts = _show_accounts(installation)
             issues = _show_issues(installation)
             if as_json:
@@ -45,6 +47,7 @@ def up(settings: Settings, *, stay: bool, as_json: bool) -> int:
                     "accounts": accounts,
                     "checks": checks,
                     "charges": charges,
+                    "vendor_payments": vendor_payments,
                     "issues": issues,
                 }
                 print_json(told)
@@ -82,6 +85,16 @@ def _show_charges(installation: Installation) -> list[dict[str, Any]]:
     out.print(charges_table(shown))
     out.print(f"\n  {provider_summary(base, key)}", markup=False)
     return [{"what": it.what, "id": it.id, "status": it.status} for it in shown]
+
+
+def _show_vendors(installation: Installation) -> list[dict[str, Any]]:
+    settings = installation.settings
+    if settings.environment == "production" or settings.partner_bank_url:
+        return []  # the bank is not ours to try things out with
+    out.print("\n[bold]Vendor payments[/], entered by one, approved by others, paid by a bank\n")
+    paid = vendor_samples(installation.base_url, installation.keys, alive=installation.watch)
+    out.print(vendors_table(paid))
+    return [{"what": it.what, "id": it.id, "status": it.status} for it in paid]
 
 
 def _show_accounts(installation: Installation) -> list[dict[str, Any]]:

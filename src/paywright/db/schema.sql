@@ -164,9 +164,52 @@ CREATE TABLE public.api_keys (
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    person text,
     CONSTRAINT api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT api_keys_person_check CHECK (((length(person) >= 1) AND (length(person) <= 200))),
     CONSTRAINT api_keys_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'dispatcher'::text, 'approver'::text, 'reviewer'::text, 'operator'::text, 'admin'::text]))),
     CONSTRAINT api_keys_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+CREATE TABLE public.approval_delegations (
+    id uuid NOT NULL,
+    delegator text NOT NULL,
+    delegate text NOT NULL,
+    role text NOT NULL,
+    amount_max_minor bigint,
+    currency text,
+    reason text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text,
+    CONSTRAINT approval_delegations_amount_max_minor_check CHECK ((amount_max_minor > 0)),
+    CONSTRAINT approval_delegations_check CHECK ((delegator <> delegate)),
+    CONSTRAINT approval_delegations_check1 CHECK ((starts_at < expires_at)),
+    CONSTRAINT approval_delegations_check2 CHECK (((amount_max_minor IS NULL) = (currency IS NULL))),
+    CONSTRAINT approval_delegations_check3 CHECK (((ended_at IS NULL) = (ended_by IS NULL))),
+    CONSTRAINT approval_delegations_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT approval_delegations_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500)))
+);
+
+CREATE TABLE public.approvals (
+    id uuid NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    content_hash bytea NOT NULL,
+    person text NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    principal text NOT NULL,
+    delegation_id uuid,
+    comment text,
+    at timestamp with time zone NOT NULL,
+    policy_version text NOT NULL,
+    carried_from uuid,
+    CONSTRAINT approvals_comment_check CHECK ((length(comment) <= 500)),
+    CONSTRAINT approvals_content_hash_check CHECK ((length(content_hash) = 32)),
+    CONSTRAINT approvals_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['payment'::text, 'vendor_change'::text])))
 );
 
 CREATE TABLE public.events (
@@ -344,6 +387,17 @@ CREATE TABLE public.idempotency_keys (
 );
 ALTER TABLE ONLY public.idempotency_keys ALTER COLUMN body SET STORAGE EXTERNAL;
 
+CREATE TABLE public.incidents (
+    id text NOT NULL,
+    status text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT incidents_check CHECK (((status = 'closed'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT incidents_id_check CHECK ((id ~ '^[A-Za-z0-9_.:-]{1,64}$'::text)),
+    CONSTRAINT incidents_status_check CHECK ((status = ANY (ARRAY['open'::text, 'closed'::text])))
+);
+
 CREATE TABLE public.issue_actions (
     id uuid NOT NULL,
     issue_id uuid NOT NULL,
@@ -493,17 +547,54 @@ CREATE VIEW public.payment_audit_log AS
    FROM public.events
   WHERE (subject ~~ 'pay\_%'::text);
 
-CREATE TABLE public.payment_transitions (
-    payment_id uuid NOT NULL,
-    seq smallint NOT NULL,
-    before text NOT NULL,
-    after text NOT NULL,
-    reason text NOT NULL,
-    actor text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    CONSTRAINT payment_transitions_check CHECK ((before <> after)),
-    CONSTRAINT payment_transitions_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 100))),
-    CONSTRAINT payment_transitions_seq_check CHECK ((seq > 0))
+CREATE TABLE public.payment_run_reports (
+    id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    message_id text NOT NULL,
+    file_hash bytea NOT NULL,
+    group_status text,
+    settled integer NOT NULL,
+    failed integer NOT NULL,
+    pending integer NOT NULL,
+    unchanged integer NOT NULL,
+    unmatched jsonb NOT NULL,
+    contradicting jsonb NOT NULL,
+    received_by text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_run_reports_file_hash_check CHECK ((length(file_hash) = 32))
+);
+
+CREATE TABLE public.payment_run_slots (
+    slot_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.payment_runs (
+    id uuid NOT NULL,
+    method text NOT NULL,
+    status text NOT NULL,
+    currency text NOT NULL,
+    payments integer NOT NULL,
+    amount_minor bigint NOT NULL,
+    execution_date date NOT NULL,
+    message_id text NOT NULL,
+    file_hash bytea,
+    debtor_name text,
+    debtor_iban text,
+    debtor_bic text,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    released_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    CONSTRAINT payment_runs_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT payment_runs_check CHECK (((method = 'file'::text) = (debtor_iban IS NOT NULL))),
+    CONSTRAINT payment_runs_check1 CHECK (((debtor_name IS NULL) = (debtor_iban IS NULL))),
+    CONSTRAINT payment_runs_check2 CHECK (((status = ANY (ARRAY['released'::text, 'completed'::text])) = (released_at IS NOT NULL))),
+    CONSTRAINT payment_runs_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT payment_runs_file_hash_check CHECK ((length(file_hash) = 32)),
+    CONSTRAINT payment_runs_message_id_check CHECK (((length(message_id) >= 1) AND (length(message_id) <= 35))),
+    CONSTRAINT payment_runs_method_check CHECK ((method = ANY (ARRAY['provider'::text, 'file'::text]))),
+    CONSTRAINT payment_runs_payments_check CHECK ((payments > 0)),
+    CONSTRAINT payment_runs_status_check CHECK ((status = ANY (ARRAY['collected'::text, 'released'::text, 'completed'::text, 'canceled'::text])))
 );
 
 CREATE TABLE public.payments (
@@ -526,6 +617,9 @@ CREATE TABLE public.payments (
     payment_method text,
     settled_at timestamp with time zone,
     request_key text,
+    vendor_id text,
+    incident_id text,
+    payer_type text,
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT payments_currency_check CHECK ((length(currency) = 3)),
     CONSTRAINT payments_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'vendor_payment'::text, 'charge'::text]))),
@@ -536,6 +630,152 @@ CREATE TABLE public.payments (
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending_approval'::text, 'requires_otp'::text, 'processing'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'declined'::text, 'rejected'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text]))),
     CONSTRAINT payments_transfer_accounts CHECK (((kind <> 'transfer'::text) OR ((debit_account_id IS NOT NULL) AND (credit_account_id IS NOT NULL))))
 );
+
+CREATE VIEW public.payment_summary AS
+ SELECT kind,
+    status,
+    currency,
+    count(*) AS payments,
+    sum(amount_minor) AS amount_minor,
+    min(created_at) AS oldest_at,
+    max(created_at) AS newest_at
+   FROM public.payments
+  GROUP BY kind, status, currency;
+
+CREATE TABLE public.payment_transitions (
+    payment_id uuid NOT NULL,
+    seq smallint NOT NULL,
+    before text NOT NULL,
+    after text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_transitions_check CHECK ((before <> after)),
+    CONSTRAINT payment_transitions_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 100))),
+    CONSTRAINT payment_transitions_seq_check CHECK ((seq > 0))
+);
+
+CREATE TABLE public.vendor_payments (
+    payment_id uuid NOT NULL,
+    created_by text NOT NULL,
+    makers text[] NOT NULL,
+    lines jsonb NOT NULL,
+    metadata jsonb NOT NULL,
+    work_order text,
+    bill_number text,
+    family_key bigint,
+    bill_date date,
+    due_date date,
+    content_hash bytea NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    payout_version integer NOT NULL,
+    resembles uuid,
+    override_reason text,
+    approvals_needed smallint NOT NULL,
+    is_high_risk boolean DEFAULT false NOT NULL,
+    rejected_why text,
+    approved_at timestamp with time zone,
+    release_at timestamp with time zone,
+    released_at timestamp with time zone,
+    run_id uuid,
+    replaces uuid,
+    attempt smallint DEFAULT 1 NOT NULL,
+    reminded_at timestamp with time zone,
+    CONSTRAINT vendor_payments_approvals_needed_check CHECK ((approvals_needed > 0)),
+    CONSTRAINT vendor_payments_attempt_check CHECK (((attempt >= 1) AND (attempt <= 100))),
+    CONSTRAINT vendor_payments_bill_number_check CHECK (((length(bill_number) >= 1) AND (length(bill_number) <= 64))),
+    CONSTRAINT vendor_payments_check CHECK (((resembles IS NULL) = (override_reason IS NULL))),
+    CONSTRAINT vendor_payments_content_hash_check CHECK ((length(content_hash) = 32)),
+    CONSTRAINT vendor_payments_makers_check CHECK ((cardinality(makers) > 0)),
+    CONSTRAINT vendor_payments_override_reason_check CHECK (((length(override_reason) >= 1) AND (length(override_reason) <= 500))),
+    CONSTRAINT vendor_payments_payout_version_check CHECK ((payout_version > 0)),
+    CONSTRAINT vendor_payments_rejected_why_check CHECK (((length(rejected_why) >= 1) AND (length(rejected_why) <= 500))),
+    CONSTRAINT vendor_payments_revision_check CHECK ((revision > 0)),
+    CONSTRAINT vendor_payments_work_order_check CHECK (((length(work_order) >= 1) AND (length(work_order) <= 64)))
+);
+
+CREATE TABLE public.vendors (
+    id text NOT NULL,
+    name text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    status_reason text,
+    payout bytea NOT NULL,
+    payout_masked text NOT NULL,
+    payout_index bytea NOT NULL,
+    payout_version integer DEFAULT 1 NOT NULL,
+    payout_changed_at timestamp with time zone NOT NULL,
+    paused_until timestamp with time zone,
+    payout_mode text DEFAULT 'immediate'::text NOT NULL,
+    terms_days integer,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT vendors_id_check CHECK ((id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+    CONSTRAINT vendors_name_check CHECK (((length(name) >= 1) AND (length(name) <= 140))),
+    CONSTRAINT vendors_payout_mode_check CHECK ((payout_mode = ANY (ARRAY['immediate'::text, 'run'::text]))),
+    CONSTRAINT vendors_payout_version_check CHECK ((payout_version > 0)),
+    CONSTRAINT vendors_status_check CHECK ((status = ANY (ARRAY['active'::text, 'blocked'::text]))),
+    CONSTRAINT vendors_status_reason_check CHECK (((length(status_reason) >= 1) AND (length(status_reason) <= 500))),
+    CONSTRAINT vendors_terms_days_check CHECK (((terms_days >= 0) AND (terms_days <= 365)))
+);
+
+CREATE VIEW public.pending_approvals AS
+ SELECT payments.id,
+    payments.vendor_id,
+    payments.incident_id,
+    payments.payer_type,
+    payments.amount_minor,
+    payments.currency,
+    payments.created_at,
+    (now() - payments.created_at) AS age,
+    vendor_payments.created_by,
+    vendor_payments.bill_number,
+    vendor_payments.due_date,
+    vendor_payments.approvals_needed,
+    vendor_payments.is_high_risk,
+    COALESCE((vendors.payout_version <> vendor_payments.payout_version), false) AS is_stale,
+        CASE
+            WHEN (vendors.payout_version <> vendor_payments.payout_version) THEN (0)::bigint
+            ELSE ( SELECT count(*) AS count
+               FROM public.approvals
+              WHERE ((approvals.subject_id = payments.id) AND (approvals.content_hash = vendor_payments.content_hash)))
+        END AS approvals_given,
+    vendor_payments.makers,
+    vendor_payments.content_hash
+   FROM ((public.payments
+     CROSS JOIN LATERAL ( SELECT vendor_payments_1.payment_id,
+            vendor_payments_1.created_by,
+            vendor_payments_1.makers,
+            vendor_payments_1.lines,
+            vendor_payments_1.metadata,
+            vendor_payments_1.work_order,
+            vendor_payments_1.bill_number,
+            vendor_payments_1.family_key,
+            vendor_payments_1.bill_date,
+            vendor_payments_1.due_date,
+            vendor_payments_1.content_hash,
+            vendor_payments_1.revision,
+            vendor_payments_1.payout_version,
+            vendor_payments_1.resembles,
+            vendor_payments_1.override_reason,
+            vendor_payments_1.approvals_needed,
+            vendor_payments_1.is_high_risk,
+            vendor_payments_1.rejected_why,
+            vendor_payments_1.approved_at,
+            vendor_payments_1.release_at,
+            vendor_payments_1.released_at,
+            vendor_payments_1.run_id,
+            vendor_payments_1.replaces,
+            vendor_payments_1.attempt,
+            vendor_payments_1.reminded_at
+           FROM public.vendor_payments vendor_payments_1
+          WHERE (vendor_payments_1.payment_id = payments.id)
+         LIMIT 1) vendor_payments)
+     LEFT JOIN LATERAL ( SELECT vendors_1.payout_version
+           FROM public.vendors vendors_1
+          WHERE (vendors_1.id = payments.vendor_id)
+         LIMIT 1) vendors ON (true))
+  WHERE (payments.status = 'pending_approval'::text);
 
 CREATE TABLE public.pgqueuer (
     id bigint NOT NULL,
@@ -677,6 +917,19 @@ CREATE TABLE public.provider_breakers (
 )
 WITH (fillfactor='10');
 
+CREATE TABLE public.publishing_cursors (
+    sink text NOT NULL,
+    sequence bigint NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    retry_at timestamp with time zone,
+    last_error text,
+    delivered_at timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT publishing_cursors_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT publishing_cursors_last_error_check CHECK ((length(last_error) <= 500)),
+    CONSTRAINT publishing_cursors_sink_check CHECK (((length(sink) >= 1) AND (length(sink) <= 64)))
+);
+
 CREATE UNLOGGED TABLE public.rate_limits (
     name bytea NOT NULL,
     empty_at timestamp with time zone NOT NULL,
@@ -798,6 +1051,58 @@ CREATE TABLE public.refunds (
     CONSTRAINT refunds_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 255))),
     CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['processing'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text])))
 );
+
+CREATE VIEW public.report_approved AS
+ SELECT payments.id,
+    payments.vendor_id,
+    payments.currency,
+    payments.created_at,
+    vendor_payments.approved_at
+   FROM (public.vendor_payments
+     JOIN public.payments ON ((payments.id = vendor_payments.payment_id)))
+  WHERE ((vendor_payments.approved_at IS NOT NULL) AND (vendor_payments.replaces IS NULL));
+
+CREATE VIEW public.report_costs AS
+ SELECT id,
+    incident_id,
+    vendor_id,
+    currency,
+    amount_minor,
+    created_at,
+    (settled_at IS NOT NULL) AS is_paid
+   FROM public.payments
+  WHERE ((kind = 'vendor_payment'::text) AND (incident_id IS NOT NULL) AND ((settled_at IS NOT NULL) OR (status = ANY (ARRAY['pending_approval'::text, 'processing'::text, 'unknown'::text]))));
+
+CREATE VIEW public.report_payouts AS
+ SELECT payments.id,
+    payments.vendor_id,
+    payments.payer_type,
+    payments.currency,
+    payments.amount_minor,
+    true AS is_paid,
+    payments.settled_at AS ended_at
+   FROM public.payments
+  WHERE ((payments.kind = 'vendor_payment'::text) AND (payments.settled_at IS NOT NULL))
+UNION ALL
+ SELECT payments.id,
+    payments.vendor_id,
+    payments.payer_type,
+    payments.currency,
+    payments.amount_minor,
+    false AS is_paid,
+    payment_transitions.at AS ended_at
+   FROM (public.payments
+     JOIN public.payment_transitions ON (((payment_transitions.payment_id = payments.id) AND (payment_transitions.after = 'failed'::text))))
+  WHERE ((payments.kind = 'vendor_payment'::text) AND (payments.status = 'failed'::text) AND (payments.settled_at IS NULL));
+
+CREATE VIEW public.report_pending AS
+ SELECT id,
+    vendor_id,
+    currency,
+    amount_minor,
+    created_at
+   FROM public.payments
+  WHERE ((kind = 'vendor_payment'::text) AND (status = 'pending_approval'::text));
 
 CREATE TABLE public.reviews (
     id uuid NOT NULL,
@@ -1012,6 +1317,34 @@ CREATE TABLE public.users (
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
 );
 
+CREATE TABLE public.vendor_changes (
+    id uuid NOT NULL,
+    vendor_id text NOT NULL,
+    status text NOT NULL,
+    payout bytea NOT NULL,
+    payout_masked text NOT NULL,
+    payout_index bytea NOT NULL,
+    payout_before bytea NOT NULL,
+    payout_version integer NOT NULL,
+    paused_before timestamp with time zone,
+    content_hash bytea NOT NULL,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    requested_as text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_by text,
+    decided_at timestamp with time zone,
+    decided_why text,
+    CONSTRAINT vendor_changes_check CHECK ((expires_at > requested_at)),
+    CONSTRAINT vendor_changes_check1 CHECK (((status = 'pending'::text) = (decided_at IS NULL))),
+    CONSTRAINT vendor_changes_content_hash_check CHECK ((length(content_hash) = 32)),
+    CONSTRAINT vendor_changes_decided_why_check CHECK ((length(decided_why) <= 500)),
+    CONSTRAINT vendor_changes_payout_version_check CHECK ((payout_version > 0)),
+    CONSTRAINT vendor_changes_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT vendor_changes_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text])))
+);
+
 ALTER TABLE ONLY public.events ATTACH PARTITION public.events_default DEFAULT;
 
 ALTER TABLE ONLY public.events ALTER COLUMN sequence SET DEFAULT nextval('public.events_sequence'::regclass);
@@ -1033,6 +1366,18 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.approval_delegations
+    ADD CONSTRAINT approval_delegations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.approvals
+    ADD CONSTRAINT approvals_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.approvals
+    ADD CONSTRAINT approvals_subject_id_content_hash_person_key UNIQUE (subject_id, content_hash, person);
+
+ALTER TABLE ONLY public.approvals
+    ADD CONSTRAINT approvals_subject_id_content_hash_principal_key UNIQUE (subject_id, content_hash, principal);
 
 ALTER TABLE ONLY public.challenge_subjects
     ADD CONSTRAINT challenge_subjects_pkey PRIMARY KEY (kind, id);
@@ -1067,6 +1412,9 @@ ALTER TABLE ONLY public.events_default
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (key, scope);
 
+ALTER TABLE ONLY public.incidents
+    ADD CONSTRAINT incidents_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.issue_actions
     ADD CONSTRAINT issue_actions_issue_id_key UNIQUE (issue_id);
 
@@ -1094,6 +1442,21 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.open_holds
     ADD CONSTRAINT open_holds_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.payment_run_reports
+    ADD CONSTRAINT payment_run_reports_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.payment_run_reports
+    ADD CONSTRAINT payment_run_reports_run_id_file_hash_key UNIQUE (run_id, file_hash);
+
+ALTER TABLE ONLY public.payment_run_slots
+    ADD CONSTRAINT payment_run_slots_pkey PRIMARY KEY (slot_at);
+
+ALTER TABLE ONLY public.payment_runs
+    ADD CONSTRAINT payment_runs_message_id_key UNIQUE (message_id);
+
+ALTER TABLE ONLY public.payment_runs
+    ADD CONSTRAINT payment_runs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.payment_transitions
     ADD CONSTRAINT payment_transitions_pkey PRIMARY KEY (payment_id, seq);
 
@@ -1120,6 +1483,9 @@ ALTER TABLE ONLY public.provider_attempts
 
 ALTER TABLE ONLY public.provider_breakers
     ADD CONSTRAINT provider_breakers_pkey PRIMARY KEY (provider);
+
+ALTER TABLE ONLY public.publishing_cursors
+    ADD CONSTRAINT publishing_cursors_pkey PRIMARY KEY (sink);
 
 ALTER TABLE ONLY public.rate_limits
     ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (name);
@@ -1190,7 +1556,20 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.vendor_changes
+    ADD CONSTRAINT vendor_changes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.vendor_payments
+    ADD CONSTRAINT vendor_payments_pkey PRIMARY KEY (payment_id);
+
+ALTER TABLE ONLY public.vendors
+    ADD CONSTRAINT vendors_pkey PRIMARY KEY (id);
+
 CREATE INDEX accounts_owner ON public.accounts USING btree (owner, id);
+
+CREATE INDEX approval_delegations_delegate ON public.approval_delegations USING btree (delegate, expires_at);
+
+CREATE INDEX approval_delegations_delegator ON public.approval_delegations USING btree (delegator, expires_at);
 
 CREATE INDEX challenges_due ON public.challenges USING btree (expires_at) WHERE (status = 'open'::text);
 
@@ -1242,13 +1621,29 @@ CREATE INDEX open_holds_debit ON public.open_holds USING btree (debit_account_id
 
 CREATE INDEX open_holds_expiry ON public.open_holds USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
+CREATE INDEX payment_runs_released ON public.payment_runs USING btree (id) WHERE (status = 'released'::text);
+
 CREATE INDEX payments_charges ON public.payments USING btree (id) WHERE ((kind = 'charge'::text) AND (request_key IS NOT NULL));
 
 CREATE INDEX payments_customer ON public.payments USING btree (customer_id, created_at DESC) WHERE (customer_id IS NOT NULL);
 
+CREATE INDEX payments_incident ON public.payments USING btree (incident_id, id) WHERE (incident_id IS NOT NULL);
+
+CREATE UNIQUE INDEX payments_open_for_incident ON public.payments USING btree (incident_id, vendor_id) WHERE ((incident_id IS NOT NULL) AND (status = ANY (ARRAY['pending_approval'::text, 'processing'::text, 'unknown'::text])));
+
+CREATE INDEX payments_pending ON public.payments USING btree (id) WHERE (status = 'pending_approval'::text);
+
 CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (reference) WHERE (reference IS NOT NULL);
 
 CREATE INDEX payments_settled ON public.payments USING btree (provider, settled_at) WHERE (settled_at IS NOT NULL);
+
+CREATE INDEX payments_vendor ON public.payments USING btree (vendor_id, id) WHERE (vendor_id IS NOT NULL);
+
+CREATE INDEX payments_vendor_all ON public.payments USING btree (id) WHERE (vendor_id IS NOT NULL);
+
+CREATE INDEX payments_vendor_amount ON public.payments USING btree (vendor_id, currency, amount_minor, id) WHERE (vendor_id IS NOT NULL);
+
+CREATE INDEX payments_vendor_status ON public.payments USING btree (status, id) WHERE (vendor_id IS NOT NULL);
 
 CREATE INDEX payments_waiting ON public.payments USING btree (recorded_at, id) WHERE (status = ANY (ARRAY['requires_otp'::text, 'processing'::text, 'unknown'::text]));
 
@@ -1326,6 +1721,24 @@ CREATE INDEX sessions_of_user ON public.sessions USING btree (user_id, id) WHERE
 
 CREATE INDEX users_active_admins ON public.users USING btree (id) WHERE ((role = 'admin'::text) AND (status = 'active'::text));
 
+CREATE INDEX vendor_changes_due ON public.vendor_changes USING btree (expires_at) WHERE (status = 'pending'::text);
+
+CREATE UNIQUE INDEX vendor_changes_open ON public.vendor_changes USING btree (vendor_id) WHERE (status = 'pending'::text);
+
+CREATE INDEX vendor_changes_pending ON public.vendor_changes USING btree (id) WHERE (status = 'pending'::text);
+
+CREATE INDEX vendor_changes_vendor ON public.vendor_changes USING btree (vendor_id, id);
+
+CREATE INDEX vendor_payments_family ON public.vendor_payments USING btree (family_key, payment_id) WHERE (family_key IS NOT NULL);
+
+CREATE UNIQUE INDEX vendor_payments_replaces ON public.vendor_payments USING btree (replaces) WHERE (replaces IS NOT NULL);
+
+CREATE INDEX vendor_payments_run ON public.vendor_payments USING btree (run_id, payment_id) WHERE (run_id IS NOT NULL);
+
+CREATE INDEX vendor_payments_waiting ON public.vendor_payments USING btree (payment_id) WHERE ((approved_at IS NOT NULL) AND (released_at IS NULL));
+
+CREATE INDEX vendors_account ON public.vendors USING btree (payout_index);
+
 ALTER INDEX public.events_pkey ATTACH PARTITION public.events_default_pkey;
 
 ALTER INDEX public.events_subject ATTACH PARTITION public.events_default_subject_sequence_idx;
@@ -1369,6 +1782,9 @@ ALTER TABLE ONLY public.kyc_standings
 ALTER TABLE ONLY public.kyc_standings
     ADD CONSTRAINT kyc_standings_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
 
+ALTER TABLE ONLY public.payment_run_reports
+    ADD CONSTRAINT payment_run_reports_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.payment_runs(id);
+
 ALTER TABLE ONLY public.payment_transitions
     ADD CONSTRAINT payment_transitions_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES public.payments(id);
 
@@ -1392,3 +1808,6 @@ ALTER TABLE ONLY public.rule_set_activations
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.vendor_changes
+    ADD CONSTRAINT vendor_changes_vendor_id_fkey FOREIGN KEY (vendor_id) REFERENCES public.vendors(id);

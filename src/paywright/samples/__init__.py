@@ -71,7 +71,7 @@ class SampleMovement(msgspec.Struct, frozen=True, kw_only=True):
 
 SAMPLE_CURRENCY = "EUR"
 SAMPLE_PROVIDERS = ("stripe",)
-SAMPLE_BANKS = ("partner_bank",)
+SAMPLE_BANKS = ("partner_bank", "bank_files")
 
 
 def sample_customers(today: datetime) -> list[Customer]:

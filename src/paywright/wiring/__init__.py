@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from paywright.approvals import policy as approval_policy
 from paywright.core.backoff import RetryPolicy
 from paywright.crypto import KeyRing, development_key
 from paywright.customers import store as customers
@@ -26,8 +27,12 @@ from paywright.issues.route import Thresholds, thresholds
 from paywright.kyc.http_provider import HttpKycProvider
 from paywright.kyc.model import KycProvider
 from paywright.notifications.channels import Channels, open_channels
+from paywright.payment_runs.model import FileTerms
 from paywright.payments.checks import Checks
 from paywright.payments.settle import Settling
+from paywright.payments.vendor.approve import ApproveParts
+from paywright.payments.vendor.model import Terms
+from paywright.publishing.sink import Sink
 from paywright.risk import rule_set as risk_rules
 from paywright.rulesets.cache import RuleSetCache
 from paywright.rulesets.schema import Schemas
@@ -36,6 +41,7 @@ from paywright.settings import Settings, SettingsError, numbers
 from paywright.throttle.limiter import Limiter
 from paywright.throttle.shared import SharedCounts
 from paywright.wiring.providers import open_gateway, open_reworder
+from paywright.wiring.vendors import file_terms, open_sink, vendor_terms
 
 log = structlog.get_logger()
 
@@ -48,6 +54,7 @@ _DATABASE_RETRIES_PER_S = 2
 RULE_SETS: Mapping[str, tuple[str, Schemas]] = {
     "issues": (rules_engine.RULE_SET, rules_engine.SCHEMAS),
     "risk": (risk_rules.RULE_SET, risk_rules.SCHEMAS),
+    "approvals": (approval_policy.RULE_SET, approval_policy.SCHEMAS),
 }
 
 
@@ -69,6 +76,11 @@ class App:
     reworder: Reworder | None
     kyc_provider: KycProvider | None
     screener: Screener
+    approval_rules: RuleSetCache
+    vendor_terms: Terms
+    vendor_pause: timedelta
+    file_terms: FileTerms
+    sink: Sink | None
 
     @property
     def checks(self) -> Checks:
@@ -77,9 +89,14 @@ class App:
         banks = {name: it for name, it in providers if OrderKind.PAYOUT in it.handles}
         return Checks(self.keys, self.risk_rules, self.screener, banks)
 
+    @property
+    def vendor_parts(self) -> ApproveParts:
+        """What vendor payments are approved with, and go on with."""
+        return ApproveParts(self.checks, self.approval_rules, self.vendor_terms)
+
     async def close(self) -> None:
         await self.settling.close()
-        for outside in (self.gateway, self.kyc_provider, self.reworder):
+        for outside in (self.gateway, self.kyc_provider, self.reworder, self.sink):
             if outside is not None:
                 await outside.close()
         await self.channels.close()
@@ -131,6 +148,11 @@ async def build(
         reworder=open_reworder(settings),
         kyc_provider=kyc_provider,
         screener=Screener(threshold=settings.screening_threshold),
+        approval_rules=RuleSetCache(approval_policy.RULE_SET, approval_policy.SCHEMAS),
+        vendor_terms=vendor_terms(settings),
+        vendor_pause=timedelta(milliseconds=settings.vendor_change_pause_ms),
+        file_terms=file_terms(settings),
+        sink=open_sink(settings),
     )
 
 
