@@ -370,8 +370,12 @@ async def test_a_full_queue_refuses_at_once_and_nothing_is_half_done(
 ) -> None:
     bearer = (await client_of(Role.DISPATCHER)).headers["authorization"]
     work = partial(move_money, app.db, render=RENDER)
-    tiny = Desk(Coalescer(work, batch_max=2, queue_max=3), Coalescer(work, queue_max=1))
     inner = create_litestar(app)
+    tiny = Desk(
+        moves=Coalescer(work, batch_max=2, queue_max=3),
+        batches=Coalescer(work, queue_max=1),
+        bills=inner.state.desk.bills,
+    )
     hot = HotRoutes(
         Edge(inner),
         transfers.HOT | holds.HOT,
