@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.iso20022.pain002_writing import write_pain002
 from tests.payment_runs.running import Payroll
 from tests.payments.paying import an_office, settings_of
 from tests.simulator.simulating import IBAN, Simulator
@@ -15,7 +16,6 @@ from paywright.core.ids import PaymentId
 from paywright.core.money import Money
 from paywright.identity.permissions import Role
 from paywright.iso20022.model import StatusReport, TransactionStatus
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.payment_runs.names import end_to_end_id
 from paywright.settings import Settings
 from paywright.wiring import App

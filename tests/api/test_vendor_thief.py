@@ -19,6 +19,7 @@ from tests.api.vendor_house import (
     house_settings,
     refusal,
 )
+from tests.iso20022.pain002_writing import write_pain002
 
 from paywright.cli import prepare
 from paywright.core.ids import PaymentId
@@ -26,7 +27,6 @@ from paywright.core.money import Money
 from paywright.gateway.model import Declined
 from paywright.identity.permissions import Role
 from paywright.iso20022.model import StatusReport, TransactionStatus
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.payment_runs.names import end_to_end_id
 from paywright.payments.hear import Heard, hear
 from paywright.payments.vendor.release import release_payment

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.builders import TEST_KEY
+from tests.iso20022.pain002_writing import write_pain002
 from tests.payment_runs.running import Payroll
 from tests.payments.paying import an_office, settings_of
 from tests.processes import Process, sentence
@@ -15,7 +16,6 @@ from tests.simulator.simulating import IBAN, Simulator
 
 from paywright.core.ids import PaymentId
 from paywright.iso20022.model import StatusReport, TransactionStatus
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.payment_runs.names import end_to_end_id
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.builders import TEST_KEY, eur
 from tests.faults.stage import Stage
+from tests.iso20022.pain002_writing import write_pain002
 from tests.payment_runs.running import IN_FILES, id_of, treasurer
 from tests.payments.paying import settings_of, somebody
 from tests.payments.vendor_house import House, a_house, dora
@@ -25,7 +26,6 @@ from paywright.core.ids import PaymentId, RunId, VendorChangeId
 from paywright.db.pool import is_connection_lost
 from paywright.identity.permissions import Role
 from paywright.iso20022.model import StatusReport, TransactionStatus
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.payment_runs.model import RunMethod
 from paywright.payment_runs.names import end_to_end_id
 from paywright.payments.orders import Answered

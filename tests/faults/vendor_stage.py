@@ -16,6 +16,7 @@ import msgspec
 from tests.faults.providers_scenario import complaints
 from tests.faults.providers_town import Town, town_on
 from tests.faults.stage import ready
+from tests.iso20022.pain002_writing import write_pain002
 from tests.ledger.building import a_post, moved
 from tests.payment_runs.running import IN_FILES, Payroll
 from tests.payments.paying import EXPENSE, PAYABLE, PAYEE, Office
@@ -26,7 +27,6 @@ from paywright.cli import prepare
 from paywright.core.ids import PaymentId, RunId
 from paywright.identity.permissions import Role
 from paywright.iso20022.model import StatusReport, TransactionStatus
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.ledger import accounts_store
 from paywright.ledger.chart import chart, ensure_chart
 from paywright.payment_runs.model import PaymentRun, RunMethod

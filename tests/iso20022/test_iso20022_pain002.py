@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from tests.iso20022.iso_files import AT, a_batch, an_answer, wrapped
+from tests.iso20022.pain002_writing import write_pain002
 
 from paywright.core.money import Money
 from paywright.iso20022.codes import reason_in_words, status_in_words
 from paywright.iso20022.model import PaymentStatus, Reason, StatusReport, TransactionStatus
 from paywright.iso20022.pain001 import write_pain001
 from paywright.iso20022.pain002 import read_pain002, status_of
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.iso20022.pieces import MessageInvalid
 
 XSD = (

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from defusedxml.ElementTree import fromstring
 from tests.builders import eur
+from tests.iso20022.pain002_writing import write_pain002
 from tests.payment_runs.running import TERMS, Payroll, treasurer
 from tests.payments.paying import an_office, settings_of
 from tests.simulator.simulating import Simulator
@@ -19,7 +20,6 @@ from tests.simulator.simulating import Simulator
 from paywright.core.ids import RunId
 from paywright.core.money import Money
 from paywright.iso20022.model import Reason, StatusReport, TransactionStatus
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.iso20022.pieces import MessageInvalid
 from paywright.issues.payment_review import open_payment_review
 from paywright.payment_runs.complete import complete_runs
@@ -32,7 +32,7 @@ from paywright.payments.model import PaymentStatus
 from paywright.payments.vendor.model import VendorPayment
 
 S = PaymentStatus
-XSD = Path("/work/shared/testdata/04_codes/iso20022/xsd")
+XSD = Path(__file__).parents[3] / "shared/testdata/04_codes/iso20022/xsd"
 
 
 @pytest.fixture

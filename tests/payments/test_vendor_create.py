@@ -29,7 +29,7 @@ from paywright.payments.vendor.create import NewPayment, Override, create_paymen
 from paywright.payments.vendor.model import Line, Terms
 from paywright.payments.vendor.overriding import DuplicateBill
 from paywright.payments.vendor.refusals import VendorBlocked
-from paywright.payments.vendor.views import get_vendor_payment
+from paywright.payments.vendor.views import get_details
 
 Outcome = Answered | Problem
 MANY = 5_000
@@ -106,7 +106,7 @@ async def test_a_payment_is_put_on_file_as_it_was_entered(office: Office) -> Non
         metadata={"truck": "7", "empty": ""},
     )
     payment_id = id_of((await enter(office, asked))[0])
-    found = await get_vendor_payment(office.app.db, asked.cause, payment_id=payment_id)
+    found = (await get_details(office.app.db, asked.cause, payment_id=payment_id)).payment
     for field in ("vendor_id", "amount", "payer_type", "lines", "incident_id", "work_order"):
         assert getattr(found.contents, field) == getattr(asked, field)
     for field in ("bill_number", "bill_date", "due_date", "reference", "description", "metadata"):

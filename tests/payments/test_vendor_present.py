@@ -11,7 +11,7 @@ from paywright.identity.permissions import Role
 from paywright.payments.orders import Answered
 from paywright.payments.vendor.edit import Changes, edit_payment
 from paywright.payments.vendor.refusals import PaymentChanged
-from paywright.payments.vendor.views import get_details, get_vendor_payment, list_pending
+from paywright.payments.vendor.views import get_details, list_pending
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def queued(office: Office) -> dict[PaymentId, tuple[bytes, int]]:
 async def test_who_looks_after_other_bank_details_can_approve_at_once(office: Office) -> None:
     payment = await office.enter()
     await other_bank_details(office)
-    seen = await get_vendor_payment(office.app.db, somebody("usr_anna"), payment_id=payment.id)
+    seen = (await get_details(office.app.db, somebody("usr_anna"), payment_id=payment.id)).payment
     assert seen.content_hash != payment.content_hash
     (before,) = await office.approve(payment)
     assert isinstance(before, PaymentChanged)
@@ -58,7 +58,7 @@ async def test_who_has_seen_other_bank_details_can_edit_at_once(office: Office) 
     payment = await office.enter()
     await other_bank_details(office)
     cause = somebody("usr_emil", Role.DISPATCHER)
-    seen = await get_vendor_payment(office.app.db, cause, payment_id=payment.id)
+    seen = (await get_details(office.app.db, cause, payment_id=payment.id)).payment
     edited = await edit_payment(
         office.app.db,
         office.app.approval_rules,

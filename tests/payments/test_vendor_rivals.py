@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.builders import eur
+from tests.iso20022.pain002_writing import write_pain002
 from tests.payment_runs.running import TERMS, id_of, treasurer
 from tests.payments.paying import settings_of, somebody
 from tests.payments.vendor_house import House, a_house, a_number, dora
@@ -19,7 +20,6 @@ from paywright.approvals.decide import AlreadyApproved
 from paywright.core.errors import Problem
 from paywright.identity.permissions import Role
 from paywright.iso20022.model import StatusReport, TransactionStatus
-from paywright.iso20022.pain002_writing import write_pain002
 from paywright.payment_runs.collect import NothingToCollect
 from paywright.payment_runs.due import make_runs
 from paywright.payment_runs.model import PaymentRun, RunMethod, RunStatus, Taken

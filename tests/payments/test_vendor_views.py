@@ -19,7 +19,6 @@ from paywright.payments.vendor.refusals import NoSuchVendorPayment
 from paywright.payments.vendor.views import (
     Filters,
     get_details,
-    get_vendor_payment,
     list_audit,
     list_pending,
     list_vendor_payments,
@@ -91,7 +90,7 @@ async def test_the_queue_names_what_an_approval_is_bound_to_now(office: Office) 
         payment.contents.vendor_id,
     )
     queue = (await list_pending(office.app.db, READER, cursor=None, limit=5)).items
-    now = await get_vendor_payment(office.app.db, READER, payment_id=payment.id)
+    now = (await get_details(office.app.db, READER, payment_id=payment.id)).payment
     assert now.content_hash != payment.content_hash
     assert [it.id for it in queue] == [payment.id, other.id]
     assert queue[0].content_hash == now.content_hash
@@ -193,14 +192,14 @@ async def test_what_is_not_there_or_not_allowed_is_refused(office: Office) -> No
     db, payment = office.app.db, await office.enter()
     stranger = Cause(actor=an_actor(Permission.READ_LEDGER), at=datetime.now(UTC), request_id="r")
     with pytest.raises(PermissionMissing):
-        await get_vendor_payment(db, stranger, payment_id=payment.id)
+        await get_details(db, stranger, payment_id=payment.id)
     with pytest.raises(PermissionMissing):
         await list_pending(db, stranger, cursor=None, limit=1)
     with pytest.raises(PermissionMissing):
         await list_audit(db, READER, payment_id=payment.id, cursor=None, limit=1)
     unknown = type(payment.id)(int=1)
     with pytest.raises(NoSuchVendorPayment):
-        await get_vendor_payment(db, READER, payment_id=unknown)
+        await get_details(db, READER, payment_id=unknown)
     for text in ("", "pay_1", "-1", "1" * 30):
         with pytest.raises(BadCursor):
             await list_pending(db, READER, cursor=encode_cursor(text), limit=1)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
-from uuid import UUID
 
 import msgspec
 
@@ -112,11 +111,6 @@ async def leaving_of(tx: Tx, keys: KeyRing, run_id: RunId) -> list[Leaving]:
 async def of_run(tx: Tx, run_id: RunId) -> list[RunPayment]:
     """How the payments of a run stand."""
     return await leaving_store.of_run(tx, run_id)
-
-
-async def run_of(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, RunId | None]:
-    """Which run each of these payments is in."""
-    return await leaving_store.run_of(tx, ids)
 
 
 async def waiting_currencies(tx: Tx) -> list[str]:

@@ -130,13 +130,3 @@ async def released_of(tx: Tx, run_id: RunId) -> list[Row]:
         """,
         run_id,
     )
-
-
-async def run_of(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, RunId | None]:
-    rows = await tx.fetch(
-        "select payment_id, run_id from vendor_payments where payment_id = any($1::uuid[])", ids
-    )
-    return {
-        row["payment_id"]: None if row["run_id"] is None else RunId.of(row["run_id"])
-        for row in rows
-    }

@@ -91,13 +91,6 @@ class Queued(Waiting, frozen=True, kw_only=True):
     makers: tuple[str, ...]
 
 
-async def get_vendor_payment(db: Database, cause: Cause, *, payment_id: PaymentId) -> VendorPayment:
-    """Raises NoSuchVendorPayment."""
-    cause.actor.require(Permission.READ_PAYMENTS)
-    async with db.snapshot() as tx:
-        return (await _one_now(tx, payment_id))[0]
-
-
 async def get_details(db: Database, cause: Cause, *, payment_id: PaymentId) -> Details:
     """Raises NoSuchVendorPayment."""
     cause.actor.require(Permission.READ_PAYMENTS)
